@@ -134,6 +134,14 @@ impl Daemon {
     }
 }
 
+impl Drop for Daemon {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Exit code, output and errors of a run that ends by itself.
 pub(crate) fn run(config: &str, args: &[&str]) -> (Option<i32>, String, String) {
     let manager = Manager::new(config);

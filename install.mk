@@ -1,0 +1,50 @@
+# Puts what was built where it belongs below DESTDIR: the one list of files that every image recipe shares.
+#
+#   make install DESTDIR=/tmp/root                      what `cargo build --release` made
+#   make install DESTDIR=... PROFILE=dist               another profile (dev, release, dist)
+#   make install DESTDIR=... BUILT=target/aarch64-unknown-linux-gnu/dist    another machine's
+#
+# It builds nothing, enables nothing and overwrites no configuration. Which role a machine has is decided by
+# enabling onepress-edge.target or onepress-rack.target.
+
+DESTDIR ?=
+PROFILE ?= release
+CARGO_TARGET_DIR ?= target
+BUILT ?= $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
+INSTALLED_BINARIES := onepress onepress-button onepress-desk onepress-wall
+INSTALLED_UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
+INSTALLED_DROPINS := $(wildcard systemd/onepress-.service.d/*.conf)
+INSTALLED_RULES := $(wildcard udev/*.rules)
+INSTALLED_EXAMPLES := $(wildcard daemons/*/*.toml.example)
+INSTALLED_BOARDS := $(wildcard hw/boards/*.toml)
+
+bindir := $(DESTDIR)/usr/bin
+unitdir := $(DESTDIR)/usr/lib/systemd/system
+docdir := $(DESTDIR)/usr/share/doc/onepress
+confdir := $(DESTDIR)/etc/onepress
+
+.PHONY: install install-binaries install-system install-config
+install: install-binaries install-system install-config
+
+install-binaries:
+	install -d $(bindir)
+	install -m 0755 $(INSTALLED_BINARIES:%=$(BUILT)/%) $(bindir)
+
+install-system:
+	install -d $(unitdir)/onepress-.service.d
+	install -m 0644 $(INSTALLED_UNITS) $(unitdir)
+	install -m 0644 $(INSTALLED_DROPINS) $(unitdir)/onepress-.service.d
+	install -D -m 0644 systemd/onepress.sysusers $(DESTDIR)/usr/lib/sysusers.d/onepress.conf
+	install -D -m 0644 systemd/onepress.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/onepress.conf
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/udev/rules.d $(INSTALLED_RULES)
+
+# A configuration that is already there is somebody's work.
+install-config:
+	install -d $(docdir) $(confdir) $(DESTDIR)/usr/share/onepress/boards
+	$(if $(INSTALLED_EXAMPLES),install -m 0644 $(INSTALLED_EXAMPLES) $(docdir))
+	for example in $(INSTALLED_EXAMPLES); do \
+	  config=$(confdir)/$$(basename $$example .example); \
+	  [ -e $$config ] || install -m 0644 $$example $$config || exit 1; \
+	done
+	$(if $(INSTALLED_BOARDS),install -m 0644 $(INSTALLED_BOARDS) $(DESTDIR)/usr/share/onepress/boards)

@@ -1,0 +1,6 @@
+//! What the tests across crates share: an installed tree and a kernel to run it in.
+//! The tests themselves are in `tests/`; nothing here is shipped.
+
+pub mod install;
+pub mod sandbox;
+pub mod uml;

@@ -1,0 +1,188 @@
+//! The installed units, as systemd itself judges them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use onepress_tests::install::{Installed, output, programs, workspace};
+use onepress_tests::sandbox;
+
+const UNITS: &str = "/usr/lib/systemd/system";
+
+/// As `--threshold` wants it: 1.5 of 10.
+const HIGHEST_EXPOSURE: &str = "--threshold=15";
+
+/// What systemd before 254 says of the stepped back-off; it ignores both keys, as 10-life.conf says.
+const TOO_NEW_FOR_SOME: [&str; 2] = [
+    "Unknown key 'RestartSteps' in section [Service]",
+    "Unknown key 'RestartMaxDelaySec' in section [Service]",
+];
+
+#[test]
+fn every_unit_verifies_without_a_word() {
+    let installed = with_the_machine_s_own_units();
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no", "--recursive-errors=no"]).arg(root(&installed));
+    verify.args(units(&installed));
+    let (_, said) = output(&mut verify);
+    let complaints: Vec<_> =
+        said.lines().filter(|line| !TOO_NEW_FOR_SOME.iter().any(|known| line.contains(known))).collect();
+    assert_eq!(complaints, [""; 0]);
+}
+
+#[test]
+fn no_daemon_is_exposed_above_the_bar() {
+    let installed = Installed::new();
+    for service in installed.files(UNITS, ".service") {
+        let mut security = Command::new("systemd-analyze");
+        security.args(["security", "--offline=true", "--no-pager", HIGHEST_EXPOSURE]).arg(root(&installed));
+        let (good, said) = output(security.arg(name(&service)));
+        println!("{}", said.lines().last().unwrap_or_default());
+        assert!(good, "{}: {said}", name(&service));
+    }
+}
+
+#[test]
+fn every_daemon_started_is_a_program_that_is_built_and_installed() {
+    let installed = Installed::new();
+    let services = installed.files(UNITS, ".service");
+    assert!(services.len() >= 3, "{services:?}");
+    for service in services {
+        let [binary] = &values(&service, "ExecStart")[..] else {
+            panic!("{service:?}: one ExecStart, please")
+        };
+        assert!(installed.at(binary).exists(), "{binary} is not installed");
+        assert!(programs().contains(&binary.replace("/usr/bin/", "")), "nothing builds {binary}");
+    }
+}
+
+#[test]
+fn every_socket_is_asked_for_by_its_daemon() {
+    let installed = Installed::new();
+    for socket in installed.files(UNITS, ".socket") {
+        let [service] = &values(&socket, "Service")[..] else { panic!("{socket:?}: one Service, please") };
+        let daemon = service.trim_start_matches("onepress-").trim_end_matches(".service");
+        let source = source(daemon);
+        if !source.contains("unit::run") {
+            println!("{daemon} is not written yet: its sockets cannot be compared");
+            continue;
+        }
+        let call = format!("{}(\"{}\")", kind(&socket), values(&socket, "FileDescriptorName").join(""));
+        assert!(source.contains(&call), "daemons/{daemon} never calls unit::sockets::{call} for {socket:?}");
+    }
+}
+
+#[test]
+fn a_socket_outlives_its_daemon_and_is_there_before_it() {
+    let installed = Installed::new();
+    for socket in installed.files(UNITS, ".socket") {
+        let service = installed.at(&format!("{UNITS}/{}", values(&socket, "Service").join("")));
+        for key in ["Requires", "After"] {
+            let named = values(&service, key).join(" ");
+            assert!(named.split(' ').any(|unit| unit == name(&socket)), "{service:?}: {key}={named}");
+        }
+        assert_eq!(values(&socket, "TriggerLimitIntervalSec"), ["0"], "{socket:?}");
+    }
+}
+
+#[test]
+fn every_daemon_and_socket_belongs_to_a_role_and_no_role_names_what_is_not_there() {
+    let installed = Installed::new();
+    let targets = installed.files(UNITS, ".target");
+    let wanted: BTreeSet<String> =
+        targets.iter().flat_map(|target| words(&values(target, "Wants"))).collect();
+    let there: BTreeSet<String> =
+        units(&installed).into_iter().filter(|unit| !unit.ends_with(".target")).collect();
+    assert_eq!(wanted, there);
+}
+
+#[test]
+fn every_user_and_group_named_is_made() {
+    let installed = Installed::new();
+    let root = installed.root();
+    let (good, said) =
+        sandbox::run("systemd-sysusers --root=$R && systemd-tmpfiles --root=$R --create", &[("R", &root)]);
+    assert!(good, "{said}");
+    let users = std::fs::read_to_string(installed.at("/etc/passwd")).expect("users");
+    let groups = std::fs::read_to_string(installed.at("/etc/group")).expect("groups");
+    for unit in units(&installed) {
+        let unit = installed.at(&format!("{UNITS}/{unit}"));
+        let wanted =
+            |keys: &[&str]| words(&keys.iter().flat_map(|key| values(&unit, key)).collect::<Vec<_>>());
+        assert!(wanted(&["User"]).iter().all(|user| has(&users, user)), "{unit:?}");
+        let mut wanted_groups = wanted(&["SupplementaryGroups", "SocketGroup"]).into_iter();
+        assert!(wanted_groups.all(|group| has(&groups, &group)), "{unit:?}");
+    }
+    assert!(installed.at("/var/lib/onepress").is_dir() && installed.at("/run/onepress").is_dir());
+}
+
+#[test]
+fn an_example_becomes_a_configuration_once_and_never_again() {
+    let installed = Installed::new();
+    let example = installed.at("/probe.toml.example");
+    let config = installed.at("/etc/onepress/probe.toml");
+    std::fs::write(&example, "# as shipped\n").expect("written");
+    let examples = [format!("INSTALLED_EXAMPLES={}", example.display())];
+
+    installed.again(&examples);
+    assert_eq!(std::fs::read_to_string(&config).expect("installed"), "# as shipped\n");
+
+    std::fs::write(&config, "# somebody's work\n").expect("written");
+    installed.again(&examples);
+    assert_eq!(std::fs::read_to_string(&config).expect("still there"), "# somebody's work\n");
+}
+
+/// Units name `sysinit.target` and others, which come from systemd's own package.
+fn with_the_machine_s_own_units() -> Installed {
+    let installed = Installed::new();
+    let mut copy = Command::new("cp");
+    copy.args(["--recursive", "--no-clobber", "--no-dereference"]);
+    let (_, said) = output(copy.arg("/usr/lib/systemd/system").arg(installed.at("/usr/lib/systemd")));
+    assert!(installed.at(UNITS).join("sysinit.target").exists(), "{said}");
+    installed
+}
+
+fn units(installed: &Installed) -> Vec<String> {
+    let endings = [".service", ".socket", ".target"];
+    let files = endings.iter().flat_map(|ending| installed.files(UNITS, ending));
+    files.map(|file| name(&file)).filter(|name| name.starts_with("onepress-")).collect()
+}
+
+fn root(installed: &Installed) -> String {
+    format!("--root={}", installed.root().display())
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().expect("a file").to_string_lossy().into_owned()
+}
+
+/// All values of a key in a unit file.
+fn values(unit: &Path, key: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(unit).unwrap_or_else(|error| panic!("{unit:?}: {error}"));
+    let start = format!("{key}=");
+    text.lines().filter_map(|line| line.strip_prefix(&start)).map(str::to_owned).collect()
+}
+
+fn words(lines: &[String]) -> Vec<String> {
+    lines.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned).collect()
+}
+
+/// Which function of `unit::sockets` gives this socket.
+fn kind(socket: &Path) -> &'static str {
+    match values(socket, "ListenStream").first() {
+        None => "udp",
+        Some(path) if path.starts_with('/') => "unix",
+        Some(_) => "tcp",
+    }
+}
+
+/// All Rust of a daemon in one string.
+fn source(daemon: &str) -> String {
+    let mut grep = Command::new("grep");
+    grep.args(["-rh", "", "--include=*.rs"]).arg(PathBuf::from("daemons").join(daemon).join("src"));
+    output(grep.current_dir(workspace())).1
+}
+
+fn has(database: &str, name: &str) -> bool {
+    database.lines().any(|line| line.split(':').next() == Some(name))
+}
