@@ -1,1 +1,278 @@
-//! .
+//! The lines of the journal. An event is a fact: it is only ever added, and everything that a screen, a lamp or a
+//! statistic shows is a fold over these.
+
+use crate::incident::{Outcome, Step};
+use crate::register::{Account, Site};
+use crate::{BoxId, Fault, IncidentId, Nature, Notice, PathId, PointId, SeatId, SiteId, UserId, Wall};
+use serde::{Deserialize, Serialize};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Event {
+    /// The first line.
+    Opened {
+        /// Name of the centre.
+        centre: String,
+    },
+    /// The desk started.
+    Started {
+        /// Version of its software.
+        software: String,
+    },
+    /// A notice of a box was received. The same id never twice.
+    Received {
+        /// As it came.
+        notice: Notice,
+        /// From which box.
+        from: BoxId,
+        /// Over which path it came first.
+        path: PathId,
+        /// Real, test or drill, by the notice and the site's test window.
+        nature: Nature,
+        /// The incident that it opens or belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+    },
+    /// The desk found a fault.
+    FaultRaised {
+        /// What it concerns.
+        about: About,
+        /// Which.
+        fault: Fault,
+    },
+    /// It is over.
+    FaultCleared {
+        /// What it concerned.
+        about: About,
+        /// Which.
+        fault: Fault,
+    },
+    /// Somebody has seen it.
+    Acknowledged {
+        /// Which incident.
+        incident: IncidentId,
+        /// Who.
+        by: Actor,
+    },
+    /// A seat has taken ownership.
+    Answered {
+        /// Which incident.
+        incident: IncidentId,
+        /// The host from here on.
+        seat: SeatId,
+        /// Who sits there.
+        user: UserId,
+    },
+    /// The host offers it to another seat.
+    Offered {
+        /// Which incident.
+        incident: IncidentId,
+        /// To which seat.
+        to: SeatId,
+        /// By whom.
+        by: Actor,
+    },
+    /// The other seat is host from here on.
+    Transferred {
+        /// Which incident.
+        incident: IncidentId,
+        /// The new host.
+        seat: SeatId,
+        /// Who sits there.
+        user: UserId,
+    },
+    /// The offer ended without a transfer.
+    Withdrawn {
+        /// Which incident.
+        incident: IncidentId,
+        /// By whom.
+        by: Actor,
+    },
+    /// It has moved on.
+    Progressed {
+        /// Which incident.
+        incident: IncidentId,
+        /// To which step.
+        step: Step,
+        /// By whom.
+        by: Actor,
+    },
+    /// It is over.
+    Closed {
+        /// Which incident.
+        incident: IncidentId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What was written.
+        note: String,
+        /// By whom.
+        by: Actor,
+    },
+    /// Nobody answered in time.
+    Escalated {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// Its seat has gone: it rings again.
+    Requeued {
+        /// Which incident.
+        incident: IncidentId,
+        /// The seat that has gone.
+        seat: SeatId,
+    },
+    /// Somebody logged on at a seat.
+    SeatOpened {
+        /// Which seat.
+        seat: SeatId,
+        /// Who.
+        user: UserId,
+    },
+    /// The seat is empty.
+    SeatClosed {
+        /// Which seat.
+        seat: SeatId,
+        /// Its console went away, rather than signing out.
+        lost: bool,
+    },
+    /// Presses from this site are tests until then.
+    WindowOpened {
+        /// Which site.
+        site: SiteId,
+        /// It closes itself then.
+        until: Wall,
+        /// Who opened it.
+        by: Actor,
+    },
+    /// Presses are real again.
+    WindowClosed {
+        /// Which site.
+        site: SiteId,
+        /// Who; [`Actor::Desk`] when it closed itself.
+        by: Actor,
+    },
+    /// A site was registered or its entry changed.
+    SiteWritten {
+        /// The whole entry.
+        site: Site,
+        /// By whom.
+        by: Actor,
+    },
+    /// An appliance was registered.
+    BoxRegistered {
+        /// Its name.
+        name: BoxId,
+        /// Its site; none for a wall.
+        site: Option<SiteId>,
+        /// By whom.
+        by: Actor,
+    },
+    /// A ticket was issued. Its secret is not here.
+    TicketIssued {
+        /// Public number.
+        number: String,
+        /// For which appliance.
+        name: BoxId,
+        /// When it ends.
+        expires: Wall,
+        /// By whom.
+        by: Actor,
+    },
+    /// The appliance showed its ticket and has a certificate.
+    BoxEnrolled {
+        /// Which.
+        name: BoxId,
+        /// With which ticket.
+        ticket: String,
+        /// SHA-256 of its public key (SPKI), hex.
+        key: String,
+        /// When the certificate ends.
+        until: Wall,
+    },
+    /// It has a new certificate for a new key.
+    CertificateRenewed {
+        /// Which.
+        name: BoxId,
+        /// SHA-256 of the new public key (SPKI), hex.
+        key: String,
+        /// When the certificate ends.
+        until: Wall,
+    },
+    /// It was put out of service.
+    BoxRevoked {
+        /// Which.
+        name: BoxId,
+        /// By whom.
+        by: Actor,
+    },
+    /// An account was made. Its password is not here.
+    AccountMade {
+        /// The account.
+        account: Account,
+        /// By whom; [`Actor::Desk`] for the first one.
+        by: Actor,
+    },
+    /// A password was changed.
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+        /// By whom.
+        by: Actor,
+    },
+    /// An account was removed.
+    AccountRemoved {
+        /// Whose.
+        user: UserId,
+        /// By whom.
+        by: Actor,
+    },
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Actor {
+    /// The desk itself, by a rule.
+    Desk,
+    /// The button at a wall.
+    Wall(BoxId),
+    /// A person at a seat.
+    Seat {
+        /// Who.
+        user: UserId,
+        /// Where.
+        seat: SeatId,
+    },
+}
+
+/// What a fault concerns: all that is known of box, point and path; nothing for the desk itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct About {
+    /// The appliance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<BoxId>,
+    /// The point of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<PointId>,
+    /// The path to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathId>,
+}
+
+impl About {
+    /// The desk itself.
+    pub fn desk() -> Self {
+        Self::default()
+    }
+
+    /// An appliance.
+    pub fn appliance(name: BoxId) -> Self {
+        Self { name: Some(name), ..Self::default() }
+    }
+
+    /// A path of an appliance.
+    pub fn path(name: BoxId, path: PathId) -> Self {
+        Self { name: Some(name), path: Some(path), point: None }
+    }
+}

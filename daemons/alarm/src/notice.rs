@@ -128,6 +128,8 @@ pub enum Nature {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
+    /// The enclosure or the wall mount stands open.
+    Tampered,
     /// Both contacts open for longer than the discrepancy time: a wire is cut.
     WireCut,
     /// Both contacts closed for longer than the discrepancy time: wires touch.
