@@ -2,5 +2,6 @@
 //! The tests themselves are in `tests/`; nothing here is shipped.
 
 pub mod install;
+pub mod plug;
 pub mod sandbox;
 pub mod uml;

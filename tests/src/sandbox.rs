@@ -26,5 +26,8 @@ for node in null zero urandom; do
   touch /run/dev/$node
   mount --bind /dev/$node /run/dev/$node
 done
+mkdir /run/dev/pts
+mount -t devpts -o ptmxmode=0666 none /run/dev/pts
+ln -s pts/ptmx /run/dev/ptmx
 mount --rbind /run/dev /dev
 ";

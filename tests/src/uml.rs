@@ -18,6 +18,9 @@ const USUAL_PATIENCE: Duration = Duration::from_secs(60);
 /// Enough for two daemons and a shell; taken from the host only as it is touched.
 const MEMORY: &str = "mem=256M";
 
+/// Where init.sh shows the host's files, also those that lie below a directory kept in memory.
+const HOST: &str = "/media";
+
 /// How often a running kernel is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -55,14 +58,20 @@ impl Uml {
         self
     }
 
-    /// The path of a program, as an environment variable.
+    /// A file or directory of the host, whose path in there becomes an environment variable.
+    #[must_use]
+    pub fn path(self, name: &str, path: &Path) -> Self {
+        self.env(name, &format!("{HOST}{}", path.display()))
+    }
+
+    /// A program, likewise.
     ///
     /// # Panics
-    /// If the program is not there, with how to build it.
+    /// If it is not there, with how to build it.
     #[must_use]
     pub fn program(self, name: &str, path: &Path) -> Self {
         assert!(path.exists(), "{} is not built: cargo build --workspace --all-targets", path.display());
-        self.env(name, &path.display().to_string())
+        self.path(name, path)
     }
 
     /// How long the whole run may take; a minute unless said.

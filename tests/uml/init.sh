@@ -1,6 +1,8 @@
 #!/bin/sh
-# PID 1 in user-mode Linux. The host's files are root, read-only; all that is written goes to memory, but for
-# the scratch directory of the run (kernel argument SCRATCH=), which is /mnt here and survives.
+# PID 1 in user-mode Linux. The host's files are root, read-only, and again under /media, where nothing hides
+# them; all that is written goes to memory, but for the scratch directory of the run (kernel argument SCRATCH=),
+# which is /mnt here and survives.
+mount --bind / /media
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t configfs none /sys/kernel/config
