@@ -1,0 +1,229 @@
+//! Who a box is: its key, its certificate, the root that it trusts and where its rack is.
+
+use crate::ca;
+use crate::cert::{BadCertificate, Leaf, Role};
+use crate::state::{self, StateError};
+use crate::{Dates, Fingerprint, Name, Validity};
+use alarm::Wall;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A box's private key: ECDSA P-256.
+#[derive(Clone)]
+pub struct Key(Arc<KeyPair>);
+
+impl Key {
+    /// Makes a new key.
+    pub fn generate() -> Self {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
+        Self(Arc::new(pair.expect("the kernel has randomness once it has booted")))
+    }
+
+    /// The key of an enrolment that is under way, kept in `enrol-key.pem`: when the answer to the ticket is lost,
+    /// the same key may ask again.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn pending(dir: &Path) -> Result<Self, StateError> {
+        let path = dir.join(PENDING);
+        if let Some(pem) = state::read_text(&path)? {
+            let pair = KeyPair::from_pem(&pem).map_err(|error| StateError::damaged(&path, error))?;
+            return Ok(Self(Arc::new(pair)));
+        }
+        let key = Self::generate();
+        state::write(&path, key.0.serialize_pem().as_bytes())?;
+        Ok(key)
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo: how the register knows the box.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.0.subject_public_key_info())
+    }
+
+    /// A PKCS#10 request (RFC 2986, DER) for this key. It asks for no name: the rack knows it.
+    pub fn request(&self) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let request = params.serialize_request(&*self.0).expect("a P-256 key signs");
+        request.der().to_vec()
+    }
+
+    /// PKCS#8, DER.
+    pub(crate) fn der(&self) -> PrivatePkcs8KeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.0.serialize_der())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.fingerprint())
+    }
+}
+
+const PENDING: &str = "enrol-key.pem";
+const FILE: &str = "identity.json";
+
+/// An enrolled box.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    key: Key,
+    leaf: Leaf,
+    chain: Vec<CertificateDer<'static>>,
+    racks: Vec<String>,
+}
+
+impl Identity {
+    /// Puts an identity together from what the rack sent: `chain` is the leaf and the root, which must be `root`.
+    ///
+    /// # Errors
+    /// [`BadCertificate`] when the chain is not the root's, not for this key, or not for this name.
+    pub fn new(
+        key: Key,
+        chain: Vec<CertificateDer<'static>>,
+        root: Fingerprint,
+        name: &Name,
+        racks: Vec<String>,
+    ) -> Result<Self, BadCertificate> {
+        let identity = Self::assemble(key, chain, racks)?;
+        if identity.root_fingerprint() != root {
+            return Err(BadCertificate::NotOurs("another root".into()));
+        }
+        if identity.leaf.name != *name {
+            return Err(BadCertificate::WrongName(identity.leaf.name.to_string()));
+        }
+        Ok(identity)
+    }
+
+    fn assemble(
+        key: Key,
+        chain: Vec<CertificateDer<'static>>,
+        racks: Vec<String>,
+    ) -> Result<Self, BadCertificate> {
+        let [first, root] = chain.as_slice() else {
+            return Err(BadCertificate::Unreadable("a chain is the leaf and the root".into()));
+        };
+        let leaf = Leaf::verify(first, root, Role::Box, Wall::default())?;
+        if leaf.key != key.fingerprint() {
+            return Err(BadCertificate::WrongKey);
+        }
+        Ok(Self { key, leaf, chain, racks })
+    }
+
+    /// Reads `identity.json` from the directory; `None` when the box is not enrolled yet.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is there and cannot be used.
+    pub fn load(dir: &Path) -> Result<Option<Self>, StateError> {
+        let path = dir.join(FILE);
+        let Some(text) = state::read_text(&path)? else { return Ok(None) };
+        let stored: Stored =
+            serde_json::from_str(&text).map_err(|error| StateError::damaged(&path, error))?;
+        stored.read().map(Some).map_err(|why| StateError::damaged(&path, why))
+    }
+
+    /// Writes `identity.json`, and forgets the key of the enrolment that led to it.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn store(&self, dir: &Path) -> Result<(), StateError> {
+        let stored = Stored {
+            racks: self.racks.clone(),
+            chain: ca::to_wire(&self.chain),
+            key: self.key.0.serialize_pem(),
+        };
+        let text = serde_json::to_vec_pretty(&stored).expect("text always fits JSON");
+        state::write(&dir.join(FILE), &text)?;
+        state::remove(&dir.join(PENDING))
+    }
+
+    /// Who the box is.
+    pub fn name(&self) -> &Name {
+        &self.leaf.name
+    }
+
+    /// Addresses of the rack, `host:port`, the preferred one first.
+    pub fn racks(&self) -> &[String] {
+        &self.racks
+    }
+
+    /// The same identity with other addresses, as after the rack has moved.
+    pub fn with_racks(self, racks: Vec<String>) -> Self {
+        Self { racks, ..self }
+    }
+
+    /// The fingerprint of its key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.leaf.key
+    }
+
+    /// The fingerprint of the root that it trusts.
+    pub fn root_fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.root())
+    }
+
+    /// When its certificate is good.
+    pub fn validity(&self) -> Validity {
+        self.leaf.validity
+    }
+
+    /// How its certificate stands at `now`.
+    pub fn dates(&self, now: Wall) -> Dates {
+        self.leaf.validity.at(now)
+    }
+
+    /// Whether it is time to renew: two thirds of the life are over. A clock before the certificate's beginning
+    /// is wrong and says nothing.
+    pub fn due(&self, now: Wall) -> bool {
+        now >= self.due_at()
+    }
+
+    /// When that is.
+    pub fn due_at(&self) -> Wall {
+        self.leaf.validity.from + self.leaf.validity.life().mul_f64(2.0 / 3.0)
+    }
+
+    /// How long until it is due; zero when it is.
+    pub fn due_in(&self, now: Wall) -> Duration {
+        self.due_at().since(now)
+    }
+
+    pub(crate) fn root(&self) -> &CertificateDer<'static> {
+        &self.chain[1]
+    }
+
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+/// The file. Fields that a newer version adds are ignored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Stored {
+    racks: Vec<String>,
+    chain: Vec<String>,
+    key: String,
+}
+
+impl Stored {
+    fn read(self) -> Result<Identity, String> {
+        let pair = KeyPair::from_pem(&self.key).map_err(|error| error.to_string())?;
+        let chain = chain_from_base64(&self.chain).ok_or("the chain is not base64")?;
+        Identity::assemble(Key(Arc::new(pair)), chain, self.racks).map_err(|error| error.to_string())
+    }
+}
+
+/// Reads a chain as it travels; `None` when it is not base64.
+pub(crate) fn chain_from_base64(chain: &[String]) -> Option<Vec<CertificateDer<'static>>> {
+    chain.iter().map(|text| BASE64_STANDARD.decode(text).ok().map(CertificateDer::from)).collect()
+}
