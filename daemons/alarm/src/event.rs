@@ -189,6 +189,13 @@ pub enum Event {
         /// When the certificate ends.
         until: Wall,
     },
+    /// The appliance has said which paths it is set up for: one that is never seen is missed too.
+    PathsDeclared {
+        /// Which.
+        name: BoxId,
+        /// All of them.
+        paths: Vec<PathId>,
+    },
     /// It has a new certificate for a new key.
     CertificateRenewed {
         /// Which.

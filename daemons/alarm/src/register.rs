@@ -1,7 +1,7 @@
 //! The register: sites, appliances, accounts, tickets. Being in it is the authorisation; there is no other list.
 
 use crate::role::Role;
-use crate::{BoxId, PointId, SiteId, UserId, Wall};
+use crate::{BoxId, PathId, PointId, SiteId, UserId, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -128,6 +128,9 @@ pub struct Appliance {
     pub site: Option<SiteId>,
     /// Where it stands.
     pub enrolment: Enrolment,
+    /// The paths that it says it is set up for.
+    #[serde(default)]
+    pub paths: Vec<PathId>,
 }
 
 impl Appliance {

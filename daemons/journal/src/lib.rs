@@ -11,6 +11,6 @@ mod writer;
 
 pub use key::{BadKey, HeadKey, PublicKey};
 pub use sqlite::Sqlite;
-pub use store::{Appended, Error, Loaded, Secret, Store};
+pub use store::{Appended, Error, From, Loaded, Secret, Store};
 pub use verify::{NotTrue, verify};
 pub use writer::{BATCH_MAX, Progress, Writer};

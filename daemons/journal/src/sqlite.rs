@@ -1,7 +1,7 @@
 //! The journal in one SQLite file: write-ahead log, `synchronous=FULL`, one writer.
 
 use crate::key::HeadKey;
-use crate::store::{Appended, Error, Loaded, Secret, Store};
+use crate::store::{self, Appended, Error, Loaded, Secret, Store};
 use alarm::Wall;
 use alarm::chain::{Hash, Head, Line};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
@@ -88,21 +88,22 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn load(&mut self) -> Result<Loaded, Error> {
+    fn load(&mut self, from: store::From) -> Result<Loaded, Error> {
         let head = read_head(&self.connection)?;
         let snapshot: Option<(i64, String)> = self
             .connection
             .query_row("SELECT seq, text FROM snapshot", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
             .map_err(medium)?;
-        let snapshot = snapshot.map(|(seq, text)| (unsigned(seq), text));
-        let from = snapshot.as_ref().map_or(0, |(seq, _)| *seq);
+        let snapshot =
+            snapshot.filter(|_| from == store::From::Snapshot).map(|(seq, text)| (unsigned(seq), text));
+        let after = snapshot.as_ref().map_or(0, |(seq, _)| *seq);
         let lines = self.lines(
             "SELECT seq, at, text, hash FROM journal WHERE seq > ?1 ORDER BY seq",
-            from,
+            after,
             u64::MAX,
         )?;
-        let last = lines.last().map_or(from, |line| line.seq);
+        let last = lines.last().map_or(after, |line| line.seq);
         if last != head.seq {
             return Err(Error::Damaged(format!("it ends at line {last}, its head is line {}", head.seq)));
         }
@@ -142,6 +143,13 @@ impl Store for Sqlite {
     fn secret(&mut self, kind: Secret, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let get = "SELECT value FROM secret WHERE kind = ?1 AND name = ?2";
         self.connection.query_row(get, params![word(kind), name], |row| row.get(0)).optional().map_err(medium)
+    }
+
+    fn secrets(&mut self, kind: Secret) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let get = "SELECT name, value FROM secret WHERE kind = ?1 ORDER BY name";
+        let mut statement = self.connection.prepare_cached(get).map_err(medium)?;
+        let rows = statement.query_map([word(kind)], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(medium)
     }
 
     fn forget_secret(&mut self, kind: Secret, name: &str) -> Result<(), Error> {
@@ -184,6 +192,7 @@ fn word(kind: Secret) -> &'static str {
     match kind {
         Secret::Ticket => "ticket",
         Secret::Password => "password",
+        Secret::Session => "session",
     }
 }
 
@@ -208,7 +217,7 @@ pub(crate) fn medium(error: rusqlite::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn store(dir: &Path) -> Sqlite {
+    fn opened(dir: &Path) -> Sqlite {
         let key = HeadKey::load_or_make(&dir.join("journal.key")).unwrap();
         Sqlite::open(&dir.join("journal.db"), key).unwrap()
     }
@@ -228,34 +237,35 @@ mod tests {
     fn what_is_appended_is_there_after_reopening() {
         let dir = tempfile::tempdir().unwrap();
         let first = lines(Head::default(), 9);
-        store(dir.path()).append(Head::default(), &first).unwrap();
-        let mut again = store(dir.path());
-        let loaded = again.load().unwrap();
+        opened(dir.path()).append(Head::default(), &first).unwrap();
+        let mut again = opened(dir.path());
+        let loaded = again.load(store::From::Snapshot).unwrap();
         assert_eq!((loaded.lines.len(), loaded.head), (9, Head::after(&first[8])));
         let about = again.about_incident(1, 2).unwrap();
         assert_eq!(about.iter().map(|line| line.seq).collect::<Vec<_>>(), [2, 5]);
         again.snapshot(4, "{}").unwrap();
-        let loaded = again.load().unwrap();
+        let loaded = again.load(store::From::Snapshot).unwrap();
         assert_eq!((loaded.snapshot, loaded.lines.len()), (Some((4, "{}".into())), 5));
+        assert_eq!(again.load(store::From::Start).unwrap().lines.len(), 9);
     }
 
     #[test]
     fn an_append_that_does_not_follow_is_a_conflict_and_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut one, mut two) = (store(dir.path()), store(dir.path()));
+        let (mut one, mut two) = (opened(dir.path()), opened(dir.path()));
         let first = lines(Head::default(), 2);
         one.append(Head::default(), &first).unwrap();
         let late = two.append(Head::default(), &first);
         assert!(matches!(late, Err(Error::Conflict { expected: 0, found: 2 })), "{late:?}");
         let head = Head::after(&first[1]);
         two.append(head, &lines(head, 1)).unwrap();
-        assert_eq!(one.load().unwrap().lines.len(), 3);
+        assert_eq!(one.load(store::From::Snapshot).unwrap().lines.len(), 3);
     }
 
     #[test]
     fn a_full_disk_gives_up_the_reserve_and_then_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = store(dir.path());
+        let mut store = opened(dir.path());
         assert!(store.reserve.exists());
         let pages: i64 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         store.connection.pragma_update(None, "max_page_count", pages + 20).unwrap();
@@ -268,7 +278,11 @@ mod tests {
             }
         };
         assert!(matches!(full, Error::Full) && !store.reserve.exists(), "{full}");
-        assert_eq!(store.load().unwrap().head, head, "what was appended before is whole");
+        assert_eq!(
+            store.load(store::From::Snapshot).unwrap().head,
+            head,
+            "what was appended before is whole"
+        );
         store.connection.pragma_update(None, "max_page_count", pages + 10_000).unwrap();
         let more = lines(head, 50);
         assert_eq!(store.append(head, &more).unwrap(), Appended::Plainly);
@@ -278,12 +292,13 @@ mod tests {
     #[test]
     fn secrets_stay_beside_the_journal() {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = store(dir.path());
+        let mut store = opened(dir.path());
         store.keep_secret(Secret::Password, "li", b"hash").unwrap();
         assert_eq!(store.secret(Secret::Password, "li").unwrap(), Some(b"hash".to_vec()));
         assert_eq!(store.secret(Secret::Ticket, "li").unwrap(), None);
+        assert_eq!(store.secrets(Secret::Password).unwrap(), [("li".to_owned(), b"hash".to_vec())]);
         store.forget_secret(Secret::Password, "li").unwrap();
         assert_eq!(store.secret(Secret::Password, "li").unwrap(), None);
-        assert!(store.load().unwrap().lines.is_empty());
+        assert!(store.load(store::From::Snapshot).unwrap().lines.is_empty());
     }
 }

@@ -49,15 +49,26 @@ pub enum Secret {
     Ticket,
     /// Argon2 hash of a password, PHC string.
     Password,
+    /// A signed-in console, under the SHA-256 of its token, so that a desk that restarts asks nobody to sign in.
+    Session,
+}
+
+/// From where to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The newest snapshot, if there is one.
+    Snapshot,
+    /// The first line, because the snapshot is of another version.
+    Start,
 }
 
 /// A journal on some medium. One writer.
 pub trait Store: Send {
-    /// Everything needed to rebuild the state.
+    /// Everything needed to rebuild the state: the newest snapshot and the lines after it, or all lines.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Medium`].
-    fn load(&mut self) -> Result<Loaded, Error>;
+    fn load(&mut self, from: From) -> Result<Loaded, Error>;
 
     /// Appends `lines`, which follow `expected`, and returns when they are on the disk. All or nothing.
     ///
@@ -88,6 +99,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`Error::Medium`].
     fn secret(&mut self, kind: Secret, name: &str) -> Result<Option<Vec<u8>>, Error>;
+
+    /// All secrets of a kind with their names.
+    ///
+    /// # Errors
+    /// [`Error::Medium`].
+    fn secrets(&mut self, kind: Secret) -> Result<Vec<(String, Vec<u8>)>, Error>;
 
     /// Forgets a secret.
     ///

@@ -212,7 +212,7 @@ mod tests {
     struct Shelf(Arc<Mutex<(Vec<Line>, bool, Vec<usize>)>>);
 
     impl Store for Shelf {
-        fn load(&mut self) -> Result<Loaded, Error> {
+        fn load(&mut self, _: crate::store::From) -> Result<Loaded, Error> {
             Ok(Loaded::default())
         }
         fn append(&mut self, expected: Head, lines: &[Line]) -> Result<Appended, Error> {
@@ -239,6 +239,9 @@ mod tests {
         }
         fn secret(&mut self, _: Secret, _: &str) -> Result<Option<Vec<u8>>, Error> {
             Ok(None)
+        }
+        fn secrets(&mut self, _: Secret) -> Result<Vec<(String, Vec<u8>)>, Error> {
+            Ok(vec![])
         }
         fn forget_secret(&mut self, _: Secret, _: &str) -> Result<(), Error> {
             Ok(())

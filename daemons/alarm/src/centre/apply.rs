@@ -50,6 +50,7 @@ impl Centre {
             Event::BoxRegistered { .. }
             | Event::TicketIssued { .. }
             | Event::BoxEnrolled { .. }
+            | Event::PathsDeclared { .. }
             | Event::CertificateRenewed { .. }
             | Event::BoxRevoked { .. } => self.registered(event),
             Event::AccountMade { account, .. } => {
@@ -244,8 +245,12 @@ impl Centre {
 
     fn registered(&mut self, event: &Event) -> Touched {
         if let Event::BoxRegistered { name, site, .. } = event {
-            let appliance =
-                Appliance { name: name.clone(), site: site.clone(), enrolment: Enrolment::Waiting };
+            let appliance = Appliance {
+                name: name.clone(),
+                site: site.clone(),
+                enrolment: Enrolment::Waiting,
+                paths: vec![],
+            };
             self.boxes.insert(name.clone(), appliance);
             return Touched::Box(name.clone());
         }
@@ -266,6 +271,9 @@ impl Centre {
         if let Event::BoxRevoked { name, .. } = event {
             return self.revoked(name);
         }
+        if let Event::PathsDeclared { name, paths } = event {
+            return self.declared(name, paths);
+        }
         Touched::Quiet
     }
 
@@ -277,6 +285,15 @@ impl Centre {
             };
             appliance.enrolment = Enrolment::Enrolled { key: new.to_owned(), previous, until };
         }
+        Touched::Box(name.clone())
+    }
+
+    fn declared(&mut self, name: &BoxId, paths: &[PathId]) -> Touched {
+        if let Some(appliance) = self.boxes.get_mut(name) {
+            appliance.paths = paths.to_vec();
+        }
+        let gone = |about: &About| about.path.as_ref().is_some_and(|path| !paths.contains(path));
+        self.faults.retain(|(about, _), _| about.name.as_ref() != Some(name) || !gone(about));
         Touched::Box(name.clone())
     }
 

@@ -6,7 +6,7 @@ use crate::event::{Actor, Event};
 use crate::register::{Account, Enrolment, Site};
 use crate::role::{Action, Role};
 use crate::wire::EnrolRefusal;
-use crate::{BoxId, SiteId, UserId, Wall};
+use crate::{BoxId, PathId, SiteId, UserId, Wall};
 
 type Decided = Result<Vec<Event>, Refused>;
 
@@ -91,6 +91,12 @@ impl Centre {
     /// The appliance has shown its ticket and gets a certificate for `key` until `until`.
     pub fn enrol(&self, name: &BoxId, ticket: &str, key: &str, until: Wall) -> Vec<Event> {
         vec![Event::BoxEnrolled { name: name.clone(), ticket: ticket.to_owned(), key: key.to_owned(), until }]
+    }
+
+    /// The appliance says which paths it is set up for. Nothing when that is known.
+    pub fn declare_paths(&self, name: &BoxId, paths: &[PathId]) -> Vec<Event> {
+        let known = self.boxes.get(name).is_none_or(|appliance| appliance.paths == paths);
+        if known { vec![] } else { vec![Event::PathsDeclared { name: name.clone(), paths: paths.to_vec() }] }
     }
 
     /// The appliance gets a certificate for a new key.

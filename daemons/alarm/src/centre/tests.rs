@@ -284,6 +284,18 @@ fn the_last_administrator_stays() {
     assert!(story.centre.account(&user(2)).is_none());
 }
 
+#[test]
+fn a_path_that_is_no_longer_declared_is_no_longer_missed() {
+    let mut story = Story::new();
+    let both = [wired(), PathId::new("cellular").unwrap()];
+    story.add(story.centre.declare_paths(&school(1), &both));
+    assert_eq!(story.centre.declare_paths(&school(1), &both), []);
+    let about = About::path(school(1), both[1].clone());
+    story.add(story.centre.raise(about.clone(), Fault::PathLost).into_iter().collect());
+    story.add(story.centre.declare_paths(&school(1), &both[..1]));
+    assert!(!story.centre.is_faulty(&about, &Fault::PathLost));
+}
+
 proptest! {
     /// Whatever happens: replaying the journal gives the same state, a snapshot reads back to it, each press is in
     /// exactly one incident, and the siren's state is exactly "a real hold-up is unacknowledged".
