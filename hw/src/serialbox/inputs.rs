@@ -42,6 +42,12 @@ impl<W: Wire> Inputs<W> {
         Ok(())
     }
 
+    fn expect_first(&mut self) {
+        if self.receiver.readings().is_none() {
+            self.receiver.expect_first();
+        }
+    }
+
     fn next_look(&self, end: Instant) -> Instant {
         if self.told { end } else { end.min(self.receiver.deadline().0) }
     }
@@ -85,12 +91,11 @@ impl<W: Wire> crate::Inputs for Inputs<W> {
     /// Waits up to 2 s for a frame when none is known.
     fn read(&mut self) -> Result<Vec<Reading>, Error> {
         let now = Instant::now();
+        self.expect_first();
         self.take_backlog()?;
         // Levels from before a silence are no answer; a silence found here still deserves its full wait.
         self.told |= self.receiver.handle_timeout(now).is_err();
-        if self.receiver.readings().is_none() {
-            self.receiver.expect_first();
-        }
+        self.expect_first();
         self.listen(now + SILENCE, |receiver| receiver.readings().is_some())?;
         self.receiver.readings().ok_or_else(|| unreadable(self.wire.device(), Unreadable::Silent(SILENCE)))
     }
