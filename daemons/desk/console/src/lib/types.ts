@@ -1,0 +1,219 @@
+// The shapes of the HTTP interface, as the desk's view.rs has them; a test compares the two.
+// Times are Unix milliseconds.
+
+export type Step =
+  | 'ringing' | 'answered' | 'verified' | 'dispatched' | 'en-route' | 'arrived' | 'closed' | 'merged';
+export type Nature = 'real' | 'test' | 'drill';
+export type Mode = 'silent' | 'ordinary';
+export type Role = 'auxiliary' | 'regular' | 'supervisor' | 'commander' | 'technician' | 'administrator';
+export type May =
+  | 'acknowledge' | 'answer' | 'transfer' | 'progress' | 'close' | 'test' | 'register' | 'enrol' | 'accounts';
+export type Light = 'off' | 'steady' | 'flashing';
+
+export interface State {
+  seq: number;
+  now: number;
+  centre: string;
+  incidents: Incident[];
+  sites: Site[];
+  boxes: Appliance[];
+  seats: Seat[];
+  faults: Fault[];
+  figures: Figures;
+}
+
+export interface Incident {
+  id: number;
+  kind: string;
+  mode: Mode;
+  nature: Nature;
+  priority: number;
+  step: Step;
+  received: number;
+  newest: number;
+  durable: boolean;
+  site: string | null;
+  box: string;
+  alarms: Alarm[];
+  presses: number;
+  acknowledged_by: string | null;
+  acknowledged: number | null;
+  seat: string | null;
+  answered: number | null;
+  offered_to: string | null;
+  escalated: boolean;
+  requeued: boolean;
+  outcome: string | null;
+  note: string | null;
+  closed: number | null;
+}
+
+export interface Alarm {
+  id: string;
+  point: string | null;
+  at: number;
+  received: number;
+  path: string;
+  clock_sure: boolean;
+  at_start: boolean;
+  count: number;
+  restored: number | null;
+}
+
+export interface Site {
+  id: string;
+  name: string;
+  address: string;
+  latitude: number | null;
+  longitude: number | null;
+  contacts: Contact[];
+  places: Record<string, string>;
+  test_until: number | null;
+}
+
+export interface Contact {
+  name: string;
+  phone: string;
+}
+
+export interface Appliance {
+  id: string;
+  site: string | null;
+  enrolment: 'waiting' | 'enrolled' | 'revoked';
+  paths: Path[];
+  points: Point[];
+  faults: Fault[];
+  waiting: number;
+  software: string | null;
+  certificate_until: number | null;
+  shown: Shown | null;
+}
+
+export interface Path {
+  id: string;
+  up: boolean;
+  since: number | null;
+}
+
+export interface Point {
+  id: string;
+  kind: string;
+  wiring: string;
+  state: string;
+  warning: string | null;
+}
+
+export interface Fault {
+  point: string | null;
+  path: string | null;
+  fault: string;
+  since: number;
+}
+
+export interface Shown {
+  red: Light;
+  amber: Light;
+  blue: Light;
+  green: Light;
+  siren: boolean;
+  siren_cut: boolean;
+}
+
+export interface Seat {
+  id: string;
+  user: string;
+  name: string;
+  role: Role;
+  since: number;
+}
+
+export interface Figures {
+  received: number;
+  answered: number;
+  within_15_s: number | null;
+  within_20_s: number | null;
+  median_ms: number | null;
+}
+
+export interface Setup {
+  needed: boolean;
+  centre: string;
+}
+
+export interface NewSetup {
+  code: string;
+  user: string;
+  name: string;
+  password: string;
+}
+
+export interface SignIn {
+  user: string;
+  password: string;
+  seat: string;
+}
+
+export interface Me {
+  user: string;
+  name: string;
+  role: Role;
+  seat: string;
+  may: May[];
+}
+
+export interface Offer {
+  to: string;
+}
+
+export interface Progress {
+  step: string;
+}
+
+export interface Close {
+  outcome: string;
+  note: string;
+}
+
+export interface TestWindow {
+  minutes: number;
+}
+
+export interface NewBox {
+  id: string;
+  site: string | null;
+}
+
+export interface Ticket {
+  text: string;
+  qr: string;
+  expires: number;
+  file: string;
+}
+
+export interface Account {
+  user: string;
+  name: string;
+  role: Role;
+}
+
+export interface NewAccount {
+  user: string;
+  name: string;
+  role: Role;
+  password: string;
+}
+
+export interface NewPassword {
+  password: string;
+}
+
+export interface Line {
+  seq: number;
+  at: number;
+  event: { event: string } & Record<string, unknown>;
+}
+
+export interface Problem {
+  error: string;
+  detail: string;
+}
