@@ -174,6 +174,11 @@ impl Handle {
     pub async fn closed(&self) -> Closed {
         self.0.closed().await.into()
     }
+
+    /// Whether both are handles on one connection.
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.stable_id() == other.0.stable_id()
+    }
 }
 
 #[cfg(test)]
