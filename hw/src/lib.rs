@@ -12,6 +12,7 @@
 //! use hw::{Inputs, fake};
 //!
 //! let (mut inputs, hand) = fake::inputs("simulated", &["button-1-no"]);
+//! inputs.read().expect("fakes fail only when told to");
 //! hand.set("button-1-no", true);
 //! let edges = inputs.wait(Duration::from_millis(10)).expect("fakes fail only when told to");
 //! assert!(edges[0].active);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rppal::gpio::{Gpio, InputPin, OutputPin, Trigger};
 
 use crate::bank::{Bank, Commanded, restored};
+use crate::edges::every_line;
 use crate::gpio::{Bias, instant_of};
 use crate::{Edge, Error, Line, Reading, Supervision, Wired};
 
@@ -34,7 +35,7 @@ pub fn open_inputs(pins: &[Pin], debounce: Option<Duration>) -> Result<Box<dyn c
     let pins_open = pins.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
     let bank = Bank::new(DEVICE, pins.iter().map(|pin| pin.wired.clone()).collect());
     let last = vec![0; pins.len()];
-    Ok(Box::new(Inputs { gpio, bank, pins: pins_open, last }))
+    Ok(Box::new(Inputs { gpio, bank, pins: pins_open, last, tell_all: true }))
 }
 
 /// Takes the pins as outputs, inactive at first.
@@ -79,6 +80,8 @@ struct Inputs {
     pins: Vec<InputPin>,
     /// The number of the last event of each pin; the kernel counts from 1.
     last: Vec<u32>,
+    /// Nobody has asked for the levels yet: tell every line.
+    tell_all: bool,
 }
 
 impl crate::Inputs for Inputs {
@@ -91,10 +94,14 @@ impl crate::Inputs for Inputs {
     }
 
     fn read(&mut self) -> Result<Vec<Reading>, Error> {
+        self.tell_all = false;
         Ok(self.bank.readings(|number| self.pins.iter().any(|p| u16::from(p.pin()) == number && p.is_high())))
     }
 
     fn wait(&mut self, timeout: Duration) -> Result<Vec<Edge>, Error> {
+        if self.tell_all {
+            return Ok(every_line(self.read()?, Instant::now()));
+        }
         let pins: Vec<_> = self.pins.iter().collect();
         let polled = self.gpio.poll_interrupts(&pins, false, Some(timeout));
         let Some((pin, event)) = polled.map_err(|error| sorted(error, None))? else { return Ok(Vec::new()) };

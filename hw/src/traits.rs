@@ -6,7 +6,8 @@ use crate::{Edge, Error, Line, Reading};
 
 /// A bank of inputs on one device: one GPIO chip, one button box, one Modbus unit.
 ///
-/// After an error of [`crate::Severity::Retryable`] call again; the device is reopened as needed.
+/// After an error of [`crate::Severity::Retryable`] call again, after a pause of your own: an absent device
+/// fails at once. It is reopened as needed.
 pub trait Inputs: Send {
     /// The device, as a technician finds it: `gpiochip0`, `/dev/onepress/box0`.
     fn device(&self) -> &str;
@@ -18,6 +19,9 @@ pub trait Inputs: Send {
     fn read(&mut self) -> Result<Vec<Reading>, Error>;
 
     /// Waits for edges. Empty when `timeout` passes without one. Oldest first.
+    ///
+    /// Before the first [`Inputs::read`], and after an error, it first tells every line as missed,
+    /// so that a loop of `wait` alone always ends at the true levels.
     ///
     /// A device that went silent is an error here too, so that a loop of `wait` alone notices a cut cable.
     fn wait(&mut self, timeout: Duration) -> Result<Vec<Edge>, Error>;

@@ -4,14 +4,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Failure;
-use crate::edges::Edges;
+use crate::edges::{Edges, every_line};
 use crate::{Edge, Error, Line, Reading};
 
 /// A fake bank of inputs, all inactive, and the hand that moves them.
 #[must_use]
 pub fn inputs(device: &str, lines: &[&str]) -> (Inputs, InputHand) {
     let lines = lines.iter().map(|&line| Reading { line: line.into(), active: false }).collect();
-    let state = State { lines, edges: Edges::default(), failure: None };
+    let state = State { lines, edges: Edges::default(), failure: None, tell_all: true };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
     (Inputs { device: device.to_owned(), shared: Arc::clone(&shared) }, InputHand { shared })
 }
@@ -25,6 +25,8 @@ struct State {
     lines: Vec<Reading>,
     edges: Edges,
     failure: Option<Failure>,
+    /// Before the first read and after a failure, as on real devices.
+    tell_all: bool,
 }
 
 impl Shared {
@@ -54,8 +56,9 @@ impl crate::Inputs for Inputs {
     }
 
     fn read(&mut self) -> Result<Vec<Reading>, Error> {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         state.check(&self.device)?;
+        state.tell_all = false;
         Ok(state.lines.clone())
     }
 
@@ -64,7 +67,7 @@ impl crate::Inputs for Inputs {
         let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| state.is_quiet());
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.check(&self.device)?;
-        Ok(state.edges.take())
+        Ok(state.take_edges())
     }
 }
 
@@ -107,19 +110,29 @@ impl InputHand {
         self.shared.change(|state| state.failure = Some(failure));
     }
 
-    /// The device works again. Levels that were set meanwhile are kept, their edges too.
+    /// The device works again. Levels that were set meanwhile are kept; every line is told as missed.
     pub fn heal(&self) {
         self.shared.change(|state| state.failure = None);
     }
 }
 
 impl State {
-    fn check(&self, device: &str) -> Result<(), Error> {
+    fn check(&mut self, device: &str) -> Result<(), Error> {
+        self.tell_all |= self.failure.is_some();
         self.failure.map_or(Ok(()), |failure| Err(failure.error(device)))
     }
 
+    fn take_edges(&mut self) -> Vec<Edge> {
+        let edges = self.edges.take();
+        if std::mem::take(&mut self.tell_all) {
+            every_line(self.lines.clone(), Instant::now())
+        } else {
+            edges
+        }
+    }
+
     fn is_quiet(&self) -> bool {
-        self.failure.is_none() && self.edges.is_empty()
+        self.failure.is_none() && self.edges.is_empty() && !self.tell_all
     }
 
     /// Whether the level changed.
@@ -139,9 +152,23 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
     const NOW: Duration = Duration::ZERO;
 
+    fn read_once() -> (Inputs, InputHand) {
+        let (mut bank, hand) = inputs("box", &["panel"]);
+        bank.read().unwrap();
+        (bank, hand)
+    }
+
+    #[test]
+    fn without_a_read_every_line_is_told_first() {
+        let (mut bank, hand) = inputs("box", &["panel", "tamper"]);
+        hand.set("panel", true);
+        let told: Vec<_> = bank.wait(NOW).unwrap().into_iter().map(|e| (e.active, e.missed)).collect();
+        assert_eq!(told, [(true, true), (false, true)]);
+    }
+
     #[test]
     fn an_edge_wakes_the_waiting_thread() {
-        let (mut bank, hand) = inputs("box", &["panel"]);
+        let (mut bank, hand) = read_once();
         let waiting = std::thread::spawn(move || bank.wait(SOON));
         hand.set("panel", true);
         let edges = waiting.join().unwrap().unwrap();
@@ -150,33 +177,35 @@ mod tests {
 
     #[test]
     fn the_same_level_again_is_no_edge() {
-        let (mut bank, hand) = inputs("box", &["panel"]);
+        let (mut bank, hand) = read_once();
         hand.set("panel", false);
         assert_eq!(bank.wait(NOW).unwrap(), []);
     }
 
     #[test]
     fn a_lost_stab_shows_as_missed_at_the_old_level() {
-        let (mut bank, hand) = inputs("box", &["panel"]);
+        let (mut bank, hand) = read_once();
         hand.miss("panel", false);
         let edges = bank.wait(NOW).unwrap();
         assert_eq!((edges[0].active, edges[0].missed), (false, true));
     }
 
     #[test]
-    fn a_failure_wakes_and_lasts_until_healed_and_no_edge_is_lost() {
-        let (mut bank, hand) = inputs("box", &["panel"]);
+    fn a_failure_wakes_and_lasts_until_healed_and_then_every_line_is_told() {
+        let (mut bank, hand) = read_once();
         hand.fail(Failure::Silent);
         assert!(matches!(bank.wait(SOON), Err(Error::Silent { .. })));
         assert!(bank.read().is_err());
         hand.set("panel", true);
         hand.heal();
-        assert_eq!(bank.wait(NOW).unwrap().len(), 1);
+        let edges = bank.wait(NOW).unwrap();
+        assert_eq!((edges.len(), edges[0].active, edges[0].missed), (1, true, true));
+        assert_eq!(bank.wait(NOW).unwrap(), []);
     }
 
     #[test]
     fn overflow_marks_what_is_left_as_missed() {
-        let (mut bank, hand) = inputs("box", &["panel"]);
+        let (mut bank, hand) = read_once();
         (0..=EDGES_MAX).for_each(|n| hand.set("panel", n % 2 == 0));
         let edges = bank.wait(NOW).unwrap();
         assert_eq!(edges.len(), EDGES_MAX);

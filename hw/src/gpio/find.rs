@@ -164,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_has_no_such_line_either() {
+        let options = Options { chip: None, consumer: "test".into(), debounce: None };
+        let error = find(&[wanted(named("no line is called this"))], &options).unwrap_err();
+        assert!(matches!(error, Error::NoLine { .. }), "{error}");
+    }
+
+    #[test]
     fn no_chip_at_all_is_said_so() {
         let error = locate_at(&[], named("GPIO17"), None).unwrap_err();
         assert!(error.to_string().contains("no named line exists"));

@@ -10,7 +10,7 @@ use super::sequence::{Continuity, Sequence};
 use super::spec::{Bias, Options, Wanted, chip_name, failed};
 use super::{instant_of, monotonic_now};
 use crate::bank::Bank;
-use crate::edges::EDGES_MAX;
+use crate::edges::{EDGES_MAX, every_line};
 use crate::{Edge, Error, Line, Reading};
 
 /// Finds the lines and requests them, one bank per chip.
@@ -84,7 +84,7 @@ impl Inputs {
         let at = Instant::now();
         let readings = self.with("reading levels", |open, bank| levels(&open.request, bank))?;
         self.tell_all = false;
-        Ok(readings.into_iter().map(|r| Edge { line: r.line, active: r.active, at, missed: true }).collect())
+        Ok(every_line(readings, at))
     }
 }
 
@@ -129,13 +129,7 @@ impl Open {
             edges.extend(edge(bank, &event, at, continuity));
         }
         if lost {
-            let levels = levels(&self.request, bank)?;
-            edges.extend(levels.into_iter().map(|r| Edge {
-                line: r.line,
-                active: r.active,
-                at: now,
-                missed: true,
-            }));
+            edges.extend(every_line(levels(&self.request, bank)?, now));
         }
         Ok(edges)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::relays::span;
 use super::{Bus, Request};
 use crate::bank::Bank;
+use crate::edges::every_line;
 use crate::{Edge, Error, Inputs, Line, Reading, Wired};
 
 /// Pause between two polls. With the exchange itself (about 25 ms at 9600 baud) a change shows within 50 ms;
@@ -82,9 +83,10 @@ fn pause(time: Duration) {
 
 /// Every line as missed when nothing is known before, else the lines that changed.
 fn differences(before: Option<&[Reading]>, readings: &[Reading], at: Instant) -> Vec<Edge> {
-    let missed = before.is_none();
-    let changed = |reading: &&Reading| before.is_none_or(|before| !before.contains(reading));
-    let edge = |reading: &Reading| Edge { line: reading.line.clone(), active: reading.active, at, missed };
+    let Some(before) = before else { return every_line(readings.to_vec(), at) };
+    let changed = |reading: &&Reading| !before.contains(reading);
+    let edge =
+        |reading: &Reading| Edge { line: reading.line.clone(), active: reading.active, at, missed: false };
     readings.iter().filter(changed).map(edge).collect()
 }
 
