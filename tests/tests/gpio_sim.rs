@@ -47,6 +47,12 @@ fn loopback_has_both_families_and_a_bad_line_between_two_ends_can_be_had() {
 }
 
 #[test]
+fn randomness_is_there_at_once_for_the_first_key_ever_made() {
+    let said = Uml::script("timeout 10 head -c 32 /dev/random | wc -c").run().success();
+    assert_eq!(said, "32\n");
+}
+
+#[test]
 fn a_script_that_fails_says_where_and_one_that_hangs_is_ended() {
     let failed = Uml::script("echo before; pull NOTHING up; echo after").run();
     assert_eq!(failed.code, Some(1), "{}", failed.text);

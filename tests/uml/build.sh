@@ -6,6 +6,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${ONEPRESS_UML_CACHE:-$here/../../.cache/uml}
 mkdir -p "$cache" && cd "$cache"
+# Tests run side by side: the first builds, the others wait for it.
+exec 9>lock && flock 9
 recipe=$(cat "$here/config" "$here/build.sh" | sha256sum)
 [ -x linux ] && [ "$(cat recipe 2>/dev/null)" = "$recipe" ] && exit 0
 
