@@ -156,6 +156,8 @@ pub enum Fault {
     CertificateExpired,
     /// The desk cannot write its journal; alarms are held in memory and not acknowledged.
     JournalUnwritable,
+    /// The desk's disk is full and its reserve is being used.
+    DiskFull,
     /// An output does not read back what was written.
     OutputFailed,
     /// A beacon or siren is not reachable.

@@ -1,0 +1,63 @@
+//! What time does: windows close, paths are lost, seats are given up, consoles hear that the desk is alive.
+
+use crate::{Engine, clock};
+use alarm::Fault;
+use alarm::event::About;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+
+const EVERY: Duration = Duration::from_millis(250);
+/// Consoles miss three before they say that the desk is lost.
+const SIGN_OF_LIFE_EVERY: u32 = 8;
+const FIGURES_EVERY: u32 = 40;
+/// Twenty ticks: a desk that cannot do this is stuck.
+pub(crate) const SILENCE: Duration = Duration::from_secs(5);
+
+/// Ticks until the daemon ends.
+///
+/// # Errors
+/// None; the type is that of every task.
+pub(crate) async fn run(engine: Arc<Engine>, progress: unit::Progress) -> anyhow::Result<()> {
+    let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = 0u32;
+    loop {
+        every.tick().await;
+        count = count.wrapping_add(1);
+        once(&engine);
+        if count % SIGN_OF_LIFE_EVERY == 0 {
+            engine.tell_tick();
+        }
+        if count % FIGURES_EVERY == 0 {
+            engine.tell_figures();
+        }
+        progress.beat();
+    }
+}
+
+fn once(engine: &Engine) {
+    engine.write(|centre, now| centre.due(now));
+    let now = clock::mono();
+    let (paths, seats) = engine.with(|_, live| (live.lost_paths(now), live.lost_seats(now)));
+    for (name, path) in paths {
+        tracing::warn!(%name, %path, "path lost");
+        engine.raise(About::path(name, path), Fault::PathLost);
+    }
+    for seat in seats {
+        tracing::warn!(%seat, "the console of a seat has gone away");
+        engine.write(|centre, _| centre.lose_seat(&seat));
+    }
+}
+
+/// Asks the journal's writer for a sign of life: it answers between two commits.
+///
+/// # Errors
+/// When the writer has gone.
+pub(crate) async fn watch_writer(engine: Arc<Engine>, progress: unit::Progress) -> anyhow::Result<()> {
+    loop {
+        engine.secret(journal::Secret::Ticket, "").await?;
+        progress.beat();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
