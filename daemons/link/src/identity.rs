@@ -227,3 +227,68 @@ impl Stored {
 pub(crate) fn chain_from_base64(chain: &[String]) -> Option<Vec<CertificateDer<'static>>> {
     chain.iter().map(|text| BASE64_STANDARD.decode(text).ok().map(CertificateDer::from)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ca::{Ca, Request};
+
+    const NOW: Wall = Wall::from_millis(1_800_000_000_000);
+
+    fn gate() -> Name {
+        "urn:onepress:box:school-1/gate".parse().unwrap()
+    }
+
+    struct Issued {
+        ca: Ca,
+        key: Key,
+        chain: Vec<CertificateDer<'static>>,
+    }
+
+    fn issued() -> Issued {
+        let ca = Ca::create("test", NOW).unwrap();
+        let key = Key::generate();
+        let chain = ca.issue_box(&Request::from_der(&key.request()).unwrap(), &gate(), NOW).unwrap();
+        Issued { ca, key, chain }
+    }
+
+    #[test]
+    fn an_identity_reads_back() {
+        let Issued { ca, key, chain } = issued();
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Identity::load(dir.path()).unwrap().is_none());
+        let racks = vec!["10.0.0.1:4110".to_owned()];
+        let identity = Identity::new(key, chain, ca.fingerprint(), &gate(), racks.clone()).unwrap();
+        identity.store(dir.path()).unwrap();
+        let read = Identity::load(dir.path()).unwrap().unwrap();
+        assert_eq!((read.name(), read.racks()), (&gate(), &racks[..]));
+        assert_eq!(read.fingerprint(), identity.fingerprint());
+        assert_eq!(read.root_fingerprint(), ca.fingerprint());
+    }
+
+    #[test]
+    fn what_the_rack_sends_must_fit() {
+        let Issued { ca, key, chain } = issued();
+        let root = ca.fingerprint();
+        let other = issued();
+        let new = |key: &Key, chain: &[CertificateDer<'static>], root, name: &Name| {
+            Identity::new(key.clone(), chain.to_vec(), root, name, Vec::new()).unwrap_err()
+        };
+        let wall = "urn:onepress:wall/gate".parse().unwrap();
+        assert!(matches!(new(&key, &chain, other.ca.fingerprint(), &gate()), BadCertificate::NotOurs(_)));
+        assert!(matches!(new(&key, &chain, root, &wall), BadCertificate::WrongName(_)));
+        assert_eq!(new(&other.key, &chain, root, &gate()), BadCertificate::WrongKey);
+        let crossed = [chain[0].clone(), other.chain[1].clone()];
+        assert!(matches!(new(&key, &crossed, root, &gate()), BadCertificate::NotOurs(_)));
+        assert!(matches!(new(&key, &chain[..1], root, &gate()), BadCertificate::Unreadable(_)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), "{}").unwrap();
+        assert!(Identity::load(dir.path()).unwrap_err().to_string().contains(FILE));
+        std::fs::write(dir.path().join(PENDING), "?").unwrap();
+        assert!(Key::pending(dir.path()).unwrap_err().to_string().contains(PENDING));
+    }
+}

@@ -33,9 +33,6 @@ pub enum ConnectError {
         /// Why.
         error: io::Error,
     },
-    /// None of the rack's names has an address of the path's family.
-    #[error("no address for the rack: {0:?} cannot be resolved")]
-    NoAddress(Vec<String>),
     /// No address answered as it should.
     #[error("the rack cannot be reached: {}", list(.0))]
     Failed(Vec<Failure>),
@@ -45,7 +42,7 @@ pub enum ConnectError {
 }
 
 fn list(failures: &[Failure]) -> String {
-    let each: Vec<String> = failures.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+    let each: Vec<String> = failures.iter().map(|(at, why)| format!("{at}: {why}")).collect();
     each.join("; ")
 }
 
@@ -57,7 +54,7 @@ impl ConnectError {
             Self::Failed(failures) if failures.iter().all(|(_, why)| why.class() == Class::Fatal) => {
                 Class::Fatal
             }
-            Self::Socket { .. } | Self::NoAddress(_) | Self::Failed(_) => Class::Retryable,
+            Self::Socket { .. } | Self::Failed(_) => Class::Retryable,
         }
     }
 }
@@ -99,11 +96,8 @@ impl Connector {
         let identity = self.identity();
         let endpoint = self.endpoint(path)?;
         let config = config(&identity, path, &self.clock)?;
-        let addresses = reachable(&endpoint, race::resolve(identity.racks()).await);
-        if addresses.is_empty() {
-            return Err(ConnectError::NoAddress(identity.racks().to_vec()));
-        }
-        let connection = race::first(&endpoint, &config, addresses).await.map_err(ConnectError::Failed)?;
+        let raced = race::first(&endpoint, &config, identity.racks()).await;
+        let connection = raced.map_err(ConnectError::Failed)?;
         let rack = Rack::new(&connection, &self.clock);
         Ok(Session::new(endpoint, connection, rack, self.about(path)))
     }
@@ -131,27 +125,8 @@ fn config(identity: &Identity, path: &Path, clock: &Clock) -> Result<ClientConfi
     Ok(config)
 }
 
-/// Leaves out addresses of a family that the socket does not speak.
-pub(super) fn reachable(
-    endpoint: &Endpoint,
-    addresses: Vec<std::net::SocketAddr>,
-) -> Vec<std::net::SocketAddr> {
-    let local = endpoint.local_addr().ok();
-    let speaks = |address: &std::net::SocketAddr| match local {
-        Some(local) if local.is_ipv4() => address.is_ipv4(),
-        Some(local) if !local.ip().is_unspecified() => address.is_ipv6(),
-        Some(_) | None => true,
-    };
-    addresses.into_iter().filter(speaks).collect()
-}
-
-/// The certificates that the rack has shown, leaf first.
-pub(super) fn shown(connection: &Connection) -> Vec<CertificateDer<'static>> {
-    let chain = connection.peer_identity().and_then(|any| any.downcast::<Vec<_>>().ok());
-    chain.map(|chain| *chain).unwrap_or_default()
-}
-
 /// The rack's leaf, which the verifier has accepted.
 pub(super) fn leaf(connection: &Connection) -> Option<Leaf> {
-    Leaf::read(shown(connection).first()?).ok()
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    Leaf::read(chain.first()?).ok()
 }

@@ -1,6 +1,5 @@
 //! A new box shows its ticket.
 
-use super::connect::reachable;
 use super::race;
 use super::socket::{self, Bind};
 use crate::frames::{StreamError, frames};
@@ -125,11 +124,9 @@ impl<'a> Asking<'a> {
         let mut config = ClientConfig::new(Arc::new(tls::enrolling(self.root)?));
         config.transport_config(Arc::new(transport::client(KEEP_ALIVE_WIRED)));
         let failed = |why| EnrolError::Unreachable { address: address.into(), why };
-        let addresses = reachable(endpoint, race::resolve(&[address.to_owned()]).await);
-        let connected = race::first(endpoint, &config, addresses).await;
-        connected.map_err(|failures| {
-            let last = failures.into_iter().next_back();
-            failed(last.map_or_else(|| Closed::Transport("no such host".into()), |(_, why)| why))
+        race::first(endpoint, &config, &[address.to_owned()]).await.map_err(|mut failures| {
+            let last = failures.pop().map(|(_, why)| why);
+            failed(last.unwrap_or_else(|| Closed::Transport("no address".into())))
         })
     }
 

@@ -1,6 +1,6 @@
 //! Who may begin a handshake: pure, a table of three counts.
 //!
-//! A handshake costs the rack one signature and about 30 kB until it ends; who has not proved its address may be
+//! A handshake costs the rack one signature and some 36 kB until it ends; who has not proved its address may be
 //! a forger of addresses, and who has may still be one host that opens many. Whoever is turned away without an
 //! answer repeats its first packet by itself after a moment.
 

@@ -1,6 +1,9 @@
 use alarm::wire::{PATHS_MAX, Purpose, Refusal, ToRack, VERSION};
 use alarm::{PathId, Wall};
 
+/// Letters kept of a box's software version: it is shown in a table.
+pub const SOFTWARE_MAX: usize = 64;
+
 /// What a box says at the beginning of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -12,7 +15,7 @@ pub struct Hello {
     pub paths: Vec<PathId>,
     /// The box's clock.
     pub now: Wall,
-    /// Version of its software.
+    /// Version of its software, at most [`SOFTWARE_MAX`] letters of it.
     pub software: String,
 }
 
@@ -23,6 +26,7 @@ impl Hello {
             Some(ToRack::Hello { version, .. }) if version != VERSION => Err(Refusal::UnknownVersion),
             Some(ToRack::Hello { paths, .. }) if paths.len() > PATHS_MAX => Err(Refusal::BadFrame),
             Some(ToRack::Hello { purpose, path, paths, now, software, .. }) => {
+                let software = software.chars().take(SOFTWARE_MAX).collect();
                 Ok(Self { purpose, path, paths, now, software })
             }
             Some(_) | None => Err(Refusal::NoHello),

@@ -13,7 +13,7 @@ mod stream;
 pub use admission::{ENROLMENTS_MAX, HANDSHAKE_LIMIT};
 pub use door::{FROM_ONE_ADDRESS, HANDSHAKES_MAX, RETRY_ABOVE};
 pub use enrol::{EnrolLost, EnrolSession, REQUEST_LIMIT};
-pub use hello::Hello;
+pub use hello::{Hello, SOFTWARE_MAX};
 pub(crate) use session::canonical;
 pub use session::{HELLO_LIMIT, Peer, Session};
 pub use stream::{Receiver, Sender, Stream};

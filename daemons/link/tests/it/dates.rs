@@ -5,7 +5,8 @@ use crate::centre::{Centre, Remains};
 use alarm::Wall;
 use alarm::wire::{Purpose, Refusal};
 use link::client::renew;
-use link::{Clock, Dates, StreamError};
+use link::rack::{Config, Listener};
+use link::{Clock, Dates, Keys, StreamError};
 
 #[tokio::test]
 async fn an_expired_box_may_press_and_renew_and_nothing_else() {
@@ -61,4 +62,17 @@ async fn a_certificate_issued_in_1970_works() {
     let centre = Centre::start();
     let session = connector(issued(&centre.remains, "gate", Wall::default()), Clock::system());
     press(&mut alarm_stream(&session.connect(&wired()).await.unwrap()).await, 1).await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_of_the_rack_is_shown_to_the_next_box() {
+    let remains = Remains::new();
+    let own = |at| remains.ca.issue_rack(&[], at).unwrap();
+    let config = Config { own: own(days_ago(400)), keys: Keys::random(), clock: Clock::system() };
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
+    let racks = vec![listener.local_addr().unwrap().to_string()];
+    let gate = connector(issued(&remains, "gate", days_ago(0)).with_racks(racks), Clock::system());
+    assert_eq!(gate.connect(&wired()).await.unwrap().rack().dates, Dates::Expired);
+    listener.show(&own(days_ago(0))).unwrap();
+    assert_eq!(gate.connect(&wired()).await.unwrap().rack().dates, Dates::Good);
 }

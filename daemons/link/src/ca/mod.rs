@@ -3,17 +3,20 @@
 //! It signs what it is told to; who gets a certificate is the desk's decision. Nothing of a request but its key
 //! reaches a certificate.
 
+mod request;
+
+pub use request::Request;
+
 use crate::state::{self, StateError};
 use crate::{Fingerprint, Name};
 use alarm::Wall;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKey,
-    PublicKeyData, SanType,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,9 +28,6 @@ pub const BOX_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const RACK_LIFE: Duration = Duration::from_secs(397 * 24 * 3600);
 /// A certificate begins this long before it is issued, for boxes whose clock is behind.
 pub const BACKDATE: Duration = Duration::from_secs(24 * 3600);
-
-/// Uncompressed P-256 point (SEC 1 section 2.3.3).
-const P256_POINT: usize = 65;
 
 /// The rack's certificate authority: its root certificate and the key that signs.
 pub struct Ca {
@@ -85,7 +85,9 @@ impl Ca {
     /// # Errors
     /// [`CaError::Unusable`] when either cannot be read or they do not belong together.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, CaError> {
-        let key = KeyPair::from_pem(key).map_err(unusable)?;
+        // Each finds its own block: both may stand in one text.
+        let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).map_err(unusable)?;
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256).map_err(unusable)?;
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(unusable)?;
         let cert = webpki::EndEntityCert::try_from(&certificate).map_err(unusable)?;
         if cert.subject_public_key_info().as_ref() != key.subject_public_key_info() {
@@ -143,7 +145,7 @@ impl Ca {
         now: Wall,
     ) -> Result<Vec<CertificateDer<'static>>, CaError> {
         let params = leaf(name, now, BOX_LIFE, ExtendedKeyUsagePurpose::ClientAuth)?;
-        let leaf = params.signed_by(&request.0, &self.issuer).map_err(unusable)?;
+        let leaf = params.signed_by(request.public(), &self.issuer).map_err(unusable)?;
         Ok(self.chain(leaf))
     }
 
@@ -164,39 +166,6 @@ impl Ca {
 
     fn chain(&self, leaf: Certificate) -> Vec<CertificateDer<'static>> {
         vec![leaf.into(), self.certificate.clone()]
-    }
-}
-
-/// A request for a certificate that has been read and proved: nothing but its key.
-pub struct Request(PublicKey);
-
-impl Request {
-    /// Reads a PKCS#10 request (RFC 2986, DER).
-    ///
-    /// # Errors
-    /// [`CaError::BadRequest`] for anything but a request with a P-256 key, signed by it.
-    pub fn from_der(der: &[u8]) -> Result<Self, CaError> {
-        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
-            .map_err(|error| CaError::BadRequest(error.to_string()))?;
-        let key = request.public_key;
-        if PublicKeyData::algorithm(&key) != &PKCS_ECDSA_P256_SHA256 || key.der_bytes().len() != P256_POINT {
-            return Err(CaError::BadRequest("the key is not ECDSA P-256".into()));
-        }
-        Ok(Self(key))
-    }
-
-    /// Reads a request as it travels: base64.
-    ///
-    /// # Errors
-    /// As [`Request::from_der`].
-    pub fn from_base64(text: &str) -> Result<Self, CaError> {
-        let der = BASE64_STANDARD.decode(text).map_err(|error| CaError::BadRequest(error.to_string()))?;
-        Self::from_der(&der)
-    }
-
-    /// The fingerprint of the key, by which the register knows a box.
-    pub fn key(&self) -> Fingerprint {
-        Fingerprint::of(&self.0.subject_public_key_info())
     }
 }
 
@@ -250,4 +219,82 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 fn unusable(error: impl ToString) -> CaError {
     CaError::Unusable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cert::{BadCertificate, Leaf, Role};
+    use crate::identity::Key;
+
+    const NOW: Wall = Wall::from_millis(1_800_000_000_000);
+
+    fn wall() -> Name {
+        "urn:onepress:wall/hall".parse().unwrap()
+    }
+
+    #[test]
+    fn the_same_root_signs_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Ca::open(dir.path(), "test", NOW).unwrap();
+        let again = Ca::open(dir.path(), "another name", NOW).unwrap();
+        assert_eq!(again.fingerprint(), first.fingerprint());
+        let request = Request::from_der(&Key::generate().request()).unwrap();
+        let chain = again.issue_box(&request, &wall(), NOW).unwrap();
+        let leaf = Leaf::verify(&chain[0], first.root(), Role::Box, NOW).unwrap();
+        assert_eq!((leaf.name, leaf.key), (wall(), request.key()));
+    }
+
+    #[test]
+    fn a_damaged_root_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let (one, other) = (Ca::create("a", NOW).unwrap(), Ca::create("b", NOW).unwrap());
+        for text in [String::new(), one.root_pem(), one.key_pem(), one.root_pem() + &other.key_pem()] {
+            std::fs::write(&path, &text).unwrap();
+            let error = Ca::open(dir.path(), "test", NOW).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains("ca.pem") && error.contains("backup"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_dates_are_those_that_are_documented() {
+        let ca = Ca::create("test", NOW).unwrap();
+        let request = Request::from_der(&Key::generate().request()).unwrap();
+        let of_box = Leaf::read(&ca.issue_box(&request, &wall(), NOW).unwrap()[0]).unwrap().validity;
+        assert_eq!((NOW.since(of_box.from), of_box.until.since(NOW)), (BACKDATE, BOX_LIFE));
+        let of_rack = Leaf::read(&ca.issue_rack(&[], NOW).unwrap().chain[0]).unwrap().validity;
+        assert_eq!((NOW.since(of_rack.from), of_rack.until.since(NOW)), (BACKDATE, RACK_LIFE));
+        let (_, root) = x509_parser::parse_x509_certificate(ca.root()).unwrap();
+        let life = root.validity().not_after.timestamp() - NOW.millis() / 1000;
+        assert_eq!(u64::try_from(life).unwrap(), ROOT_LIFE.as_secs());
+    }
+
+    #[test]
+    fn the_racks_certificate_serves_browsers_too() {
+        let ca = Ca::create("test", NOW).unwrap();
+        let own = ca.issue_rack(&["rack.example".into(), "10.0.0.1".into(), "fd00::1".into()], NOW).unwrap();
+        let cert = webpki::EndEntityCert::try_from(&own.chain[0]).unwrap();
+        for host in ["rack.example", "10.0.0.1", "fd00::1"] {
+            let name = rustls::pki_types::ServerName::try_from(host).unwrap();
+            cert.verify_is_valid_for_subject_name(&name).unwrap();
+        }
+        for bad in ["", "no spaces", "https://rack.example", "\u{fc}.example"] {
+            assert!(matches!(ca.issue_rack(&[bad.into()], NOW), Err(CaError::BadName(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_serves_its_own_role_only() {
+        let ca = Ca::create("test", NOW).unwrap();
+        let request = Request::from_der(&Key::generate().request()).unwrap();
+        let of_box = ca.issue_box(&request, &wall(), NOW).unwrap();
+        let misnamed = ca.issue_box(&request, &Name::Rack, NOW).unwrap();
+        let of_rack = ca.issue_rack(&[], NOW).unwrap();
+        let verify = |der, role| Leaf::verify(der, ca.root(), role, NOW);
+        assert!(matches!(verify(&of_box[0], Role::Rack), Err(BadCertificate::NotOurs(_))));
+        assert!(matches!(verify(&of_rack.chain[0], Role::Box), Err(BadCertificate::NotOurs(_))));
+        assert!(matches!(verify(&misnamed[0], Role::Box), Err(BadCertificate::WrongName(_))));
+    }
 }
