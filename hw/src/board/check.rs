@@ -74,6 +74,13 @@ impl Board {
         self.outputs.keys().map(String::as_str)
     }
 
+    /// The device that carries an output, by its name in the file: outputs of different devices can be opened apart,
+    /// so that one that is missing does not take the others with it.
+    #[must_use]
+    pub fn device_of(&self, output: &str) -> Option<&str> {
+        self.outputs.get(output).map(|output| output.device.as_str())
+    }
+
     /// Puts a serial device on another path: simulated devices, a site with its own names.
     ///
     /// # Errors
