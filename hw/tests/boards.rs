@@ -158,6 +158,15 @@ fn coils_and_discrete_inputs_have_numbers_of_their_own() {
 }
 
 #[test]
+fn lines_can_be_sorted_by_the_device_that_carries_them() {
+    let board = Board::parse("test.toml", RIGHT).unwrap();
+    let sorted = board.inputs_by_device(&["desk", "panel"]).unwrap();
+    assert_eq!(sorted, [("box".into(), vec!["desk".into()]), ("gpio".into(), vec!["panel".into()])]);
+    assert!(matches!(board.inputs_by_device(&["panle"]), Err(OpenError::Config(_))));
+    assert_eq!((board.device_of("red"), board.device_of("panel")), (Some("relays"), None));
+}
+
+#[test]
 fn a_missing_file_is_a_config_error() {
     let error = Board::load("/nowhere/board.toml").err().unwrap();
     assert!(error.to_string().starts_with("/nowhere/board.toml: board file: No such file"), "{error}");

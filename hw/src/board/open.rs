@@ -41,6 +41,19 @@ impl Board {
         Ok(banks)
     }
 
+    /// These inputs by the device that carries them, in the order asked for. Who opens each device by itself is not
+    /// kept from all inputs by one that is missing.
+    ///
+    /// # Errors
+    /// [`OpenError::Config`] for a name the board does not have.
+    pub fn inputs_by_device(&self, names: &[&str]) -> Result<Vec<(String, Vec<String>)>, OpenError> {
+        let by_device = self.by_device("inputs", &self.inputs, names, |input| &input.device)?;
+        let owned = |(device, lines): (&str, Vec<(&str, &raw::Input)>)| {
+            (device.to_owned(), lines.into_iter().map(|(name, _)| name.to_owned()).collect())
+        };
+        Ok(by_device.into_iter().map(owned).collect())
+    }
+
     /// Opens these outputs, one bank per device. Errors as [`Board::open_inputs`].
     pub fn open_outputs(&self, consumer: &str, names: &[&str]) -> Result<Vec<Box<dyn Outputs>>, OpenError> {
         let mut banks = Vec::new();
