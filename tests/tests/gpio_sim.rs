@@ -62,6 +62,9 @@ fn a_script_that_fails_says_where_and_one_that_hangs_is_ended() {
         failed.text
     );
 
+    let waited = Uml::script("eventually 2 says nothing text").run();
+    assert_eq!((waited.code, waited.text.as_str()), (Some(1), "never: says nothing text\n"));
+
     let hung = Uml::script("echo begun; sleep 600").patience(Duration::from_secs(5)).run();
     assert_eq!((hung.code, hung.text.as_str()), (None, "begun\n"));
 }

@@ -35,10 +35,11 @@ value() { line "$1" && cat "$directory/value"; }
 
 # eventually SECONDS COMMAND...: until the command succeeds; a failure after that long.
 eventually() {
-  tries=$(($1 * 50)); shift
+  read -r now _ </proc/uptime
+  deadline=$((${now%.*} + $1)); shift
   until "$@"; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || { echo "never: $*" >&2; return 1; }
+    read -r now _ </proc/uptime
+    [ "${now%.*}" -le "$deadline" ] || { echo "never: $*" >&2; return 1; }
     sleep 0.02
   done
 }
