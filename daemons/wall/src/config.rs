@@ -5,10 +5,11 @@ use alarm::PathId;
 use alarm::panel::SIREN_LIMIT;
 use alarm::wire::PATHS_MAX;
 use hw::Board;
-use link::client::{Bind, Path};
+use link::client::{self, Bind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use unit::config::Wrong;
 
@@ -33,6 +34,9 @@ pub struct Raw {
     /// Log level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    /// Other paths for serial devices of the board.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    devices: BTreeMap<String, PathBuf>,
     /// The ways to the rack.
     path: Vec<RawPath>,
 }
@@ -73,7 +77,7 @@ pub struct Config {
     /// Where key and certificate are kept.
     pub(crate) state_dir: PathBuf,
     /// The ways to the rack, at least one.
-    pub(crate) paths: Vec<Path>,
+    pub(crate) paths: Vec<client::Path>,
 }
 
 fn siren_limit_s() -> u64 {
@@ -98,10 +102,7 @@ impl unit::Config for Raw {
     fn check(self) -> Result<Config, Wrong> {
         let siren_limit = siren_limit(self.siren_limit_s)?;
         let paths = paths(self.path)?;
-        let board = Board::load(&self.board).map_err(|error| {
-            let reason = format!("{}: {}: {}", error.file.display(), error.key, error.reason);
-            Wrong::new("board", reason, error.remedy)
-        })?;
+        let board = board(&self.board, &self.devices)?;
         let outputs = outputs(&board)?;
         let button = board.inputs().any(|input| input == crate::state::BUTTON);
         let Self { ticket, control, state_dir, .. } = self;
@@ -113,6 +114,18 @@ impl unit::Config for Raw {
     }
 }
 
+fn board(file: &Path, devices: &BTreeMap<String, PathBuf>) -> Result<Board, Wrong> {
+    let wrong = |key: &str, error: hw::ConfigError| {
+        let reason = format!("{}: {}: {}", error.file.display(), error.key, error.reason);
+        Wrong::new(key, reason, error.remedy)
+    };
+    let mut board = Board::load(file).map_err(|error| wrong("board", error))?;
+    for (device, path) in devices {
+        board = board.with_path(device, path).map_err(|error| wrong(&format!("devices.{device}"), error))?;
+    }
+    Ok(board)
+}
+
 fn siren_limit(seconds: u64) -> Result<Duration, Wrong> {
     let longest = SIREN_LIMIT.as_secs();
     if (1..=longest).contains(&seconds) {
@@ -121,18 +134,18 @@ fn siren_limit(seconds: u64) -> Result<Duration, Wrong> {
     Err(Wrong::new("siren-limit-s", format!("is {seconds}"), format!("give 1 to {longest} (15 minutes)")))
 }
 
-fn paths(raw: Vec<RawPath>) -> Result<Vec<Path>, Wrong> {
+fn paths(raw: Vec<RawPath>) -> Result<Vec<client::Path>, Wrong> {
     if raw.is_empty() || raw.len() > PATHS_MAX {
         return Err(Wrong::new("path", format!("{} paths", raw.len()), format!("give 1 to {PATHS_MAX}")));
     }
-    let mut paths: Vec<Path> = Vec::new();
+    let mut paths: Vec<client::Path> = Vec::new();
     for (place, path) in raw.into_iter().enumerate() {
         if paths.iter().any(|known| known.name == path.id) {
             let reason = format!("{} is there already", path.id);
             return Err(Wrong::new(format!("path.{place}.id"), reason, "give every path a name of its own"));
         }
         let bind = Bind { interface: path.interface, source: path.source };
-        paths.push(Path { name: path.id, bind, metered: path.kind == Kind::Metered });
+        paths.push(client::Path { name: path.id, bind, metered: path.kind == Kind::Metered });
     }
     Ok(paths)
 }
