@@ -1,0 +1,15 @@
+//! One module for each command.
+
+pub mod demo;
+pub mod enrol;
+pub mod journal;
+pub mod press;
+mod screen;
+pub mod status;
+
+use std::io::Write;
+
+/// Prints a line. A reader that has gone away (`| head`) is no error.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,7 @@
+//! The command line, and the rig: a whole centre and schools on one computer, made of the real daemons, for the
+//! demo and for tests. Rules, links and devices do not belong here; they are the daemons' and the libraries'.
+
+pub mod api;
+pub mod commands;
+pub mod control;
+pub mod rig;

@@ -1,0 +1,38 @@
+//! `onepress`: what a technician types.
+
+use clap::{Parser, Subcommand};
+use onepress::commands::{demo, enrol, journal, press, status};
+use std::process::ExitCode;
+
+/// Police-alarm appliances: demo, press, enrol, status, journal.
+#[derive(Parser)]
+#[command(name = "onepress", version, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a whole centre and a school on this computer, with a button to press
+    Demo(demo::Arguments),
+    /// Press a button of this box by software
+    Press(press::Arguments),
+    /// Make this computer an enrolled box or wall, with a ticket from the console
+    Enrol(enrol::Arguments),
+    /// Show how the daemons on this computer are
+    Status(status::Arguments),
+    /// Look after a journal
+    #[command(subcommand)]
+    Journal(journal::Command),
+}
+
+fn main() -> ExitCode {
+    unit::exit_code(match Line::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Press(arguments) => press::run(&arguments),
+        Command::Enrol(arguments) => enrol::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Journal(command) => journal::run(&command),
+    })
+}
