@@ -1,0 +1,188 @@
+//! All points of the box: feeds each one's [`Watch`], and tells when edges were missed.
+
+use super::contacts::{Contacts, Levels, Place};
+use alarm::point::{Before, Kind, Outcome, Point, Reading, State, Watch};
+use alarm::spool::Held;
+use alarm::wire::PointStatus;
+use alarm::{Fault, Mono, PointId};
+use hw::Line;
+use std::time::Duration;
+
+use super::Now;
+
+/// A momentary button that was reported this recently and is found pressed is still held by the same finger: a
+/// restart takes seconds, an update of the box some minutes.
+pub const SAME_PRESS: Duration = Duration::from_secs(5 * 60);
+/// Quiet after which missed edges are over: bounds a noisy wire to two notices in this time.
+pub const CALM: Duration = Duration::from_secs(10);
+
+/// A point and the lines that it is wired to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supervised {
+    /// What it is.
+    pub point: Point,
+    /// Where it is.
+    pub contacts: Contacts,
+}
+
+/// What was heard of the inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Levels that were read together.
+    Levels(Vec<(Line, bool)>),
+    /// One line changed, or may have changed unseen.
+    Edge {
+        /// Which.
+        line: Line,
+        /// The level after it.
+        active: bool,
+        /// Edges before it were lost.
+        missed: bool,
+    },
+    /// These lines cannot be read.
+    Unreadable(Vec<Line>),
+}
+
+pub(super) type Told = (Place, Outcome);
+
+pub(super) struct Points {
+    watches: Vec<Watch>,
+    levels: Levels,
+    /// Until when edges count as missed, for each point.
+    missed: Vec<Option<Mono>>,
+}
+
+impl Points {
+    pub(super) fn new(points: Vec<Supervised>, held: impl Fn(&PointId) -> Option<Held>, now: Now) -> Self {
+        let levels = Levels::new(points.iter().map(|supervised| supervised.contacts.clone()).collect());
+        let watch = |supervised: Supervised| {
+            let before = before(supervised.point.kind, held(&supervised.point.id), now);
+            Watch::new(supervised.point, before)
+        };
+        let watches: Vec<_> = points.into_iter().map(watch).collect();
+        Self { missed: vec![None; watches.len()], watches, levels }
+    }
+
+    /// Takes what was heard at `at`, which may be earlier than what was heard before.
+    pub(super) fn handle_heard(&mut self, heard: Heard, at: Mono) -> Vec<Told> {
+        match heard {
+            Heard::Levels(levels) => {
+                let readings = self.levels.set(levels);
+                self.feed(readings, at)
+            }
+            Heard::Edge { line, active, missed } => {
+                let gap = if missed { self.miss(&line, at) } else { None };
+                let readings = self.levels.set([(line, active)]);
+                self.feed(readings, at).into_iter().chain(gap).collect()
+            }
+            Heard::Unreadable(lines) => {
+                let readings = self.levels.lose(&lines);
+                self.feed(readings, at)
+            }
+        }
+    }
+
+    /// Settles what has held for its time.
+    pub(super) fn handle_time(&mut self, now: Mono) -> Vec<Told> {
+        let mut told = Vec::new();
+        for (place, watch) in self.watches.iter_mut().enumerate() {
+            told.extend(watch.handle_time(now).into_iter().map(|outcome| (place, outcome)));
+            if self.missed[place].is_some_and(|until| now >= until) {
+                self.missed[place] = None;
+                told.push((place, Outcome::Cleared(Fault::EdgesMissed)));
+            }
+        }
+        told
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let settling = self.watches.iter().filter_map(Watch::deadline);
+        settling.chain(self.missed.iter().flatten().copied()).min()
+    }
+
+    pub(super) fn point(&self, place: Place) -> &Point {
+        self.watches[place].point()
+    }
+
+    pub(super) fn find(&self, id: &PointId) -> Option<Place> {
+        self.watches.iter().position(|watch| watch.point().id == *id)
+    }
+
+    pub(super) fn state(&self, place: Place) -> State {
+        self.watches[place].state()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.watches.len()
+    }
+
+    pub(super) fn status(&self) -> Vec<PointStatus> {
+        let status = |watch: &Watch| PointStatus {
+            point: watch.point().id.clone(),
+            kind: watch.point().kind,
+            wiring: watch.point().wiring,
+            state: watch.state(),
+        };
+        self.watches.iter().map(status).collect()
+    }
+
+    fn feed(&mut self, readings: Vec<(Place, Reading)>, at: Mono) -> Vec<Told> {
+        let mut told = Vec::new();
+        for (place, reading) in readings {
+            let outcomes = self.watches[place].handle_reading(reading, at);
+            told.extend(outcomes.into_iter().map(|outcome| (place, outcome)));
+        }
+        told
+    }
+
+    fn miss(&mut self, line: &Line, at: Mono) -> Option<Told> {
+        let place = self.levels.place(line)?;
+        let known = self.missed[place].replace(at + CALM);
+        known.is_none().then_some((place, Outcome::Faulted(Fault::EdgesMissed)))
+    }
+}
+
+/// What is known of a point at the start. A latched button that was reported is not reported again; a momentary
+/// one is only when the clock says for sure that it can be the same press.
+fn before(kind: Kind, held: Option<Held>, now: Now) -> Before {
+    let Some(held) = held else { return Before::Rest };
+    let recent = now.sure && held.at <= now.wall && now.wall.since(held.at) < SAME_PRESS;
+    match kind {
+        Kind::HoldUp { latching: true, .. } | Kind::Tamper => Before::Active,
+        Kind::HoldUp { latching: false, .. } if recent => Before::Active,
+        Kind::HoldUp { latching: false, .. } | Kind::Mains | Kind::Battery => Before::Rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alarm::{Mode, NoticeId, Wall};
+
+    const MINUTE_MS: i64 = 60_000;
+
+    #[test]
+    fn what_is_known_of_a_point_at_the_start() {
+        use Before::{Active, Rest};
+        let button = |latching| Kind::HoldUp { mode: Mode::Silent, latching };
+        let held = |ago_ms| {
+            Some(Held { alarm: NoticeId::new(0, [0; 10]), at: Wall::from_millis(10 * MINUTE_MS - ago_ms) })
+        };
+        let table = [
+            (button(true), None, true, Rest),
+            (button(true), held(9 * MINUTE_MS), true, Active),
+            (button(true), held(9 * MINUTE_MS), false, Active),
+            (Kind::Tamper, held(9 * MINUTE_MS), false, Active),
+            (button(false), None, true, Rest),
+            (button(false), held(5 * MINUTE_MS - 1), true, Active),
+            (button(false), held(5 * MINUTE_MS), true, Rest),
+            (button(false), held(1000), false, Rest),
+            (button(false), held(-1000), true, Rest),
+            (Kind::Mains, held(1000), true, Rest),
+        ];
+        for (kind, held, sure, expected) in table {
+            let now = Now { mono: Mono::default(), wall: Wall::from_millis(10 * MINUTE_MS), sure };
+            assert_eq!(before(kind, held, now), expected, "{kind:?} {held:?} sure {sure}");
+        }
+    }
+}
