@@ -1,0 +1,51 @@
+# Everything a person types here. Set-up is done by the targets themselves, and is quick when nothing is missing.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+NEXTEST := cargo nextest run --workspace --no-fail-fast
+CONSOLE := daemons/desk/console
+SETUPS := base nextest browser python udev uml
+
+include install.mk
+
+.PHONY: help demo test check console build sim bench fuzz setup $(SETUPS:%=setup-%) setup-bench
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: setup-base console ## A whole centre and a school on this computer, with a button to press
+	@echo "building the daemons (the first time takes some minutes) ..."
+	cargo build --bins
+	target/debug/onepress demo
+
+test: setup build check ## Everything that is shown by tests
+	$(NEXTEST)
+	cargo test --workspace --doc --quiet
+	cd $(CONSOLE) && npm run --silent check && npm test --silent
+	$(MAKE) --no-print-directory fuzz SECONDS=5
+
+check: console ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+build: console ## The daemons as tests use them
+	cargo build --workspace --bins --examples
+	tests/uml/build.sh
+
+console: $(CONSOLE)/dist/index.html ## The web console, which is built into the desk
+
+$(CONSOLE)/node_modules/.package-lock.json: $(CONSOLE)/package-lock.json | setup-base
+	cd $(CONSOLE) && npm ci --no-audit --no-fund
+	@touch $@
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE)/index.html $(CONSOLE)/vite.config.ts $(shell find $(CONSOLE)/src -type f 2>/dev/null)
+	cd $(CONSOLE) && npm run --silent build
+	@touch $@
+
+sim: ## The simulation: make sim SEEDS=5000, or make sim SEED=17
+	SIM_SEEDS=$(or $(SEEDS),200) $(if $(SEED),SIM_SEED=$(SEED)) cargo nextest run -p onepress-tests --test sim --no-capture
+
+setup: $(SETUPS:%=setup-%) ## What the tests need on this machine
+
+$(SETUPS:%=setup-%) setup-bench:
+	@tests/setup/$(@:setup-%=%).sh
