@@ -122,7 +122,7 @@ impl Open {
         let (mut edges, mut lost) = (Vec::new(), false);
         let (kernel_now, now) = (monotonic_now(), Instant::now());
         while edges.len() < EDGES_MAX && self.request.has_edge_event()? {
-            let event = self.request.read_edge_event()?;
+            let event = self.take_event()?;
             let continuity = self.sequence.note(event.offset, event.seqno, event.line_seqno);
             lost |= continuity != Continuity::Whole;
             let at = instant_of(Duration::from_nanos(event.timestamp_ns), kernel_now, now);
@@ -132,6 +132,14 @@ impl Open {
             edges.extend(every_line(levels(&self.request, bank)?, now));
         }
         Ok(edges)
+    }
+
+    /// `Request::read_edge_event` of gpiocdev 0.8.0 asks the kernel for eight events and keeps one
+    /// (its buffer is sized in bytes where words are meant), so the buffer for one is ours.
+    fn take_event(&self) -> gpiocdev::Result<EdgeEvent> {
+        let mut words = vec![0; self.request.edge_event_u64_size()];
+        let count = self.request.read_edge_events_into_slice(&mut words)?;
+        self.request.edge_event_from_slice(&words[..count])
     }
 }
 
