@@ -26,7 +26,7 @@ mod slave;
 pub use bus::Bus;
 pub use contacts::Contacts;
 pub use frame::{ADU_MAX, BROADCAST, Timing};
-pub use master::{Master, Outcome};
+pub use master::{Busy, Master, Outcome};
 pub use pdu::{BITS_MAX, Exception, Request, Response};
 pub use relays::Relays;
 pub use simulated::Simulated;

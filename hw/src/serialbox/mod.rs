@@ -15,7 +15,7 @@
 //! when it grew by more than the levels differ, a press and its release may lie in the gap.
 //! Digits are upper case. The same text, with the wiring, stands in `hw/wiring/README.md`.
 //!
-//! [`frame`] and [`receiver`] are pure; [`Inputs`] is the port part; [`Sender`] is the box's own side,
+//! [`Decoder`] and [`Receiver`] are pure; [`Inputs`] is the port part; [`Sender`] is the box's own side,
 //! for the demo and tests.
 
 mod frame;
