@@ -205,6 +205,11 @@ pub enum Event {
         /// When the certificate ends.
         until: Wall,
     },
+    /// The appliance has come with its new key: the one before is of no more use.
+    RenewalConfirmed {
+        /// Which.
+        name: BoxId,
+    },
     /// It was put out of service.
     BoxRevoked {
         /// Which.

@@ -73,7 +73,9 @@ impl Light {
         match self {
             Self::Off => false,
             Self::Steady => true,
-            Self::Flashing => now.micros() / u64::try_from(FLASH_HALF.as_micros()).unwrap_or(1) % 2 == 0,
+            Self::Flashing => {
+                (now.micros() / u64::try_from(FLASH_HALF.as_micros()).unwrap_or(1)).is_multiple_of(2)
+            }
         }
     }
 }

@@ -289,7 +289,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`BadFrame`].
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFrame> {
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFrame> {
         let Some(prefix) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         let end = 4 + length(*prefix)?;
         if self.buffer.len() < end {
@@ -325,7 +325,7 @@ mod tests {
             let mut read = Vec::new();
             for part in [&bytes[..cut], &bytes[cut..]] {
                 decoder.push(part);
-                while let Some(message) = decoder.next::<ToRack>().unwrap() {
+                while let Some(message) = decoder.next_message::<ToRack>().unwrap() {
                     read.push(message);
                 }
             }
@@ -337,7 +337,7 @@ mod tests {
     fn an_oversize_frame_is_refused_before_it_is_buffered() {
         let mut decoder = Decoder::default();
         decoder.push(&u32::MAX.to_be_bytes());
-        assert!(matches!(decoder.next::<ToRack>(), Err(BadFrame::TooLong(_))));
+        assert!(matches!(decoder.next_message::<ToRack>(), Err(BadFrame::TooLong(_))));
         let long = ToRack::Renew { csr: "x".repeat(FRAME_MAX) };
         assert!(matches!(encode(&long), Err(BadFrame::TooLong(_))));
     }
@@ -348,7 +348,7 @@ mod tests {
         let newer = br#"{"type":"telemetry","fan":3}"#;
         decoder.push(&u32::try_from(newer.len()).unwrap().to_be_bytes());
         decoder.push(newer);
-        assert_eq!(decoder.next::<ToRack>().unwrap(), Some(ToRack::Unknown));
+        assert_eq!(decoder.next_message::<ToRack>().unwrap(), Some(ToRack::Unknown));
     }
 
     #[test]
@@ -362,7 +362,7 @@ mod tests {
         fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let mut decoder = Decoder::default();
             decoder.push(&bytes);
-            while let Ok(Some(_)) = decoder.next::<ToRack>() {}
+            while let Ok(Some(_)) = decoder.next_message::<ToRack>() {}
             let _ = decode::<ToBox>(&bytes);
             let _ = decode::<EnrolRequest>(&bytes);
         }

@@ -140,12 +140,17 @@ impl Live {
         }
     }
 
+    /// Nobody sits there any more.
+    pub(crate) fn forget_seat(&mut self, seat: &SeatId) {
+        self.seats.remove(seat);
+    }
+
     /// Seats that have been away for too long; they are forgotten here.
     pub(crate) fn lost_seats(&mut self, now: Mono) -> Vec<SeatId> {
         let late = |live: &LiveSeat| live.away_since.is_some_and(|since| now.since(since) >= SEAT_LOST_AFTER);
         let lost: Vec<_> =
             self.seats.iter().filter(|(_, live)| late(live)).map(|(seat, _)| seat.clone()).collect();
-        lost.iter().for_each(|seat| drop(self.seats.remove(seat)));
+        lost.iter().for_each(|seat| self.forget_seat(seat));
         lost
     }
 }

@@ -26,10 +26,10 @@ pub(crate) async fn run(engine: Arc<Engine>, progress: unit::Progress) -> anyhow
         every.tick().await;
         count = count.wrapping_add(1);
         once(&engine);
-        if count % SIGN_OF_LIFE_EVERY == 0 {
+        if count.is_multiple_of(SIGN_OF_LIFE_EVERY) {
             engine.tell_tick();
         }
-        if count % FIGURES_EVERY == 0 {
+        if count.is_multiple_of(FIGURES_EVERY) {
             engine.tell_figures();
         }
         progress.beat();

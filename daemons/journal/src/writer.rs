@@ -209,7 +209,14 @@ mod tests {
 
     /// A store whose disk can fail.
     #[derive(Clone, Default)]
-    struct Shelf(Arc<Mutex<(Vec<Line>, bool, Vec<usize>)>>);
+    struct Shelf(Arc<Mutex<Content>>);
+
+    #[derive(Default)]
+    struct Content {
+        lines: Vec<Line>,
+        fails: bool,
+        batches: Vec<usize>,
+    }
 
     impl Store for Shelf {
         fn load(&mut self, _: crate::store::From) -> Result<Loaded, Error> {
@@ -217,15 +224,15 @@ mod tests {
         }
         fn append(&mut self, expected: Head, lines: &[Line]) -> Result<Appended, Error> {
             let mut shelf = self.0.lock().unwrap();
-            let found = shelf.0.last().map_or(0, |line| line.seq);
-            if shelf.1 {
+            let found = shelf.lines.last().map_or(0, |line| line.seq);
+            if shelf.fails {
                 return Err(Error::Full);
             }
             if found != expected.seq {
                 return Err(Error::Conflict { expected: expected.seq, found });
             }
-            shelf.0.extend_from_slice(lines);
-            shelf.2.push(lines.len());
+            shelf.lines.extend_from_slice(lines);
+            shelf.batches.push(lines.len());
             Ok(Appended::Plainly)
         }
         fn snapshot(&mut self, _: u64, _: &str) -> Result<(), Error> {
@@ -268,20 +275,20 @@ mod tests {
         (0..3000).for_each(|_| writer.append(next(&mut head)));
         drop(writer);
         let shelf = shelf.0.lock().unwrap();
-        assert_eq!(shelf.0.len(), 3000);
-        assert!(shelf.2.len() < 3000, "commits are grouped");
+        assert_eq!(shelf.lines.len(), 3000);
+        assert!(shelf.batches.len() < 3000, "commits are grouped");
     }
 
     #[test]
     fn a_failing_disk_delays_and_loses_nothing() {
         let (shelf, mut head) = (Shelf::default(), Head::default());
-        shelf.0.lock().unwrap().1 = true;
+        shelf.0.lock().unwrap().fails = true;
         let (writer, told) = started(&shelf);
         writer.append(next(&mut head));
         assert!(matches!(told.recv().unwrap(), Progress::Failing(_)));
         writer.append(next(&mut head));
         assert!(matches!(told.recv().unwrap(), Progress::Failing(_)));
-        shelf.0.lock().unwrap().1 = false;
+        shelf.0.lock().unwrap().fails = false;
         let last = std::iter::from_fn(|| told.recv().ok()).find(|p| !matches!(p, Progress::Failing(_)));
         assert_eq!(last, Some(Progress::Durable(2)));
     }
@@ -292,7 +299,7 @@ mod tests {
         let (writer, told) = started(&shelf);
         writer.append(next(&mut head));
         assert_eq!(told.recv().unwrap(), Progress::Durable(1));
-        shelf.0.lock().unwrap().0.extend(next(&mut head.clone()));
+        shelf.0.lock().unwrap().lines.extend(next(&mut head.clone()));
         writer.append(next(&mut head));
         assert!(matches!(told.recv().unwrap(), Progress::Fatal(_)));
     }

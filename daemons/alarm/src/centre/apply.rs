@@ -52,6 +52,7 @@ impl Centre {
             | Event::BoxEnrolled { .. }
             | Event::PathsDeclared { .. }
             | Event::CertificateRenewed { .. }
+            | Event::RenewalConfirmed { .. }
             | Event::BoxRevoked { .. } => self.registered(event),
             Event::AccountMade { account, .. } => {
                 self.accounts.insert(account.user.clone(), account.clone());
@@ -268,6 +269,9 @@ impl Centre {
         if let Event::CertificateRenewed { name, key, until } = event {
             return self.keyed(name, key, *until, true);
         }
+        if let Event::RenewalConfirmed { name } = event {
+            return self.confirmed(name);
+        }
         if let Event::BoxRevoked { name, .. } = event {
             return self.revoked(name);
         }
@@ -284,6 +288,15 @@ impl Centre {
                 Enrolment::Enrolled { .. } | Enrolment::Waiting | Enrolment::Revoked => None,
             };
             appliance.enrolment = Enrolment::Enrolled { key: new.to_owned(), previous, until };
+        }
+        Touched::Box(name.clone())
+    }
+
+    fn confirmed(&mut self, name: &BoxId) -> Touched {
+        if let Some(Enrolment::Enrolled { previous, .. }) =
+            self.boxes.get_mut(name).map(|known| &mut known.enrolment)
+        {
+            *previous = None;
         }
         Touched::Box(name.clone())
     }

@@ -3,7 +3,7 @@
 use super::Centre;
 use super::decide::Refused;
 use crate::event::{Actor, Event};
-use crate::register::{Account, Enrolment, Site};
+use crate::register::{Account, Appliance, Enrolment, Site};
 use crate::role::{Action, Role};
 use crate::wire::EnrolRefusal;
 use crate::{BoxId, PathId, SiteId, UserId, Wall};
@@ -97,6 +97,13 @@ impl Centre {
     pub fn declare_paths(&self, name: &BoxId, paths: &[PathId]) -> Vec<Event> {
         let known = self.boxes.get(name).is_none_or(|appliance| appliance.paths == paths);
         if known { vec![] } else { vec![Event::PathsDeclared { name: name.clone(), paths: paths.to_vec() }] }
+    }
+
+    /// An appliance has come with `key`: when that is its renewed one, the key before is retired.
+    pub fn confirm_renewal(&self, name: &BoxId, key: &str) -> Vec<Event> {
+        let retires = |entry: &Appliance| matches!(&entry.enrolment, Enrolment::Enrolled { key: known, previous: Some(_), .. } if known == key);
+        let due = self.boxes.get(name).is_some_and(retires);
+        if due { vec![Event::RenewalConfirmed { name: name.clone() }] } else { vec![] }
     }
 
     /// The appliance gets a certificate for a new key.

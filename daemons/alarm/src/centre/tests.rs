@@ -263,6 +263,10 @@ fn a_ticket_enrols_one_key_once_and_in_time() {
     story.add(story.centre.renew(&school(1), "key-2", end));
     let renewed = story.centre.appliance(&school(1)).unwrap().clone();
     assert!(renewed.knows("key") && renewed.knows("key-2") && !renewed.knows("other"));
+    assert_eq!(story.centre.confirm_renewal(&school(1), "key"), [], "still with the old key");
+    story.add(story.centre.confirm_renewal(&school(1), "key-2"));
+    assert_eq!(story.centre.confirm_renewal(&school(1), "key-2"), []);
+    assert!(!story.centre.appliance(&school(1)).unwrap().knows("key"), "retired");
     story.add(story.centre.revoke(&school(1), Actor::Desk).unwrap());
     assert!(!story.centre.appliance(&school(1)).unwrap().knows("key-2"));
     assert_eq!(

@@ -48,6 +48,8 @@ impl Hall {
             session.close(Reason::NotRegistered);
             return;
         }
+        let key = peer.key.to_string();
+        self.engine.write(|centre, _| centre.confirm_renewal(&peer.name, &key));
         self.judge_certificate(&peer);
         self.attend(session, &peer).await;
     }

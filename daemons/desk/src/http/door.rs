@@ -3,6 +3,7 @@
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use socket2::SockRef;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,9 @@ use tokio_rustls::server::TlsStream;
 const HANDSHAKES_MAX: usize = 256;
 /// A handshake that takes longer is somebody who keeps a port open.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// A console that has lost its power says nothing; what it does not confirm ends the connection after this, and its
+/// seat is given up.
+const UNHEARD_LIMIT: Duration = Duration::from_secs(10);
 /// Accepting fails while the process is out of descriptors; it is tried again after this.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -76,6 +80,7 @@ async fn greet(socket: TcpListener, tls: Option<TlsAcceptor>, found: mpsc::Sende
         };
         // Server-sent events are small and must not wait for more (Nagle).
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNHEARD_LIMIT));
         let (Ok(place), found, tls) = (Arc::clone(&places).acquire_owned().await, found.clone(), tls.clone())
         else {
             return;

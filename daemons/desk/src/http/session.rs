@@ -98,7 +98,7 @@ pub(super) async fn sign_out(
     signed: Signed,
 ) -> Result<(Cookie, Json<Done>), Refusal> {
     app.engine.commit(|centre, _| centre.close_seat(&signed.seat))?;
-    app.engine.with(|_, live| drop(live.seats.remove(&signed.seat)));
+    app.engine.with(|_, live| live.forget_seat(&signed.seat));
     app.sessions.end(&app.engine, &signed.token).await?;
     Ok((cookie(&app, "", 0), Json(DONE())))
 }

@@ -8,7 +8,7 @@ mod wall;
 
 pub use process::{Daemon, Programs, STOP_LIMIT};
 pub use rack::{PASSWORD, Rack, SEAT, USER};
-pub use school::{Button, School};
+pub use school::{Button, Plan, School, Way};
 pub use wall::{Lamps, Wall};
 
 use anyhow::Context;

@@ -16,12 +16,20 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub struct Programs {
     binaries: PathBuf,
     boards: PathBuf,
+    /// What each command line begins with.
+    before: Vec<String>,
 }
 
 impl Programs {
     /// Binaries in `binaries`, board files in `boards`.
     pub fn new(binaries: impl Into<PathBuf>, boards: impl Into<PathBuf>) -> Self {
-        Self { binaries: binaries.into(), boards: boards.into() }
+        Self { binaries: binaries.into(), boards: boards.into(), before: Vec::new() }
+    }
+
+    /// Started by another program that puts itself in their place, such as `nsenter`.
+    #[must_use]
+    pub fn through(&self, before: &[&str]) -> Self {
+        Self { before: before.iter().map(|word| (*word).to_owned()).collect(), ..self.clone() }
     }
 
     /// Beside the running program, as installed or as built; board files from the source tree or as installed.
@@ -43,6 +51,14 @@ impl Programs {
     /// One binary.
     pub fn binary(&self, name: &str) -> PathBuf {
         self.binaries.join(name)
+    }
+
+    /// The command that starts one.
+    pub fn command(&self, name: &str) -> Command {
+        let Some((first, rest)) = self.before.split_first() else { return Command::new(self.binary(name)) };
+        let mut command = Command::new(first);
+        command.args(rest).arg(self.binary(name));
+        command
     }
 
     /// One board file.
@@ -70,7 +86,7 @@ impl Daemon {
     pub fn start(programs: &Programs, name: &'static str, config: &Path, dir: &Path) -> anyhow::Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
-        let mut command = Command::new(programs.binary(name));
+        let mut command = programs.command(name);
         command.arg("--config").arg(config).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         command.process_group(0);
         end_with_us(&mut command);

@@ -27,11 +27,25 @@ impl Rack {
     /// # Errors
     /// When it does not come up; its log says why.
     pub fn start(programs: &Programs, dir: &Path, console: u16) -> anyhow::Result<Self> {
+        Self::start_at(programs, dir, console, &["127.0.0.1"])
+    }
+
+    /// As [`Rack::start`]; boxes reach it at these hosts.
+    ///
+    /// # Errors
+    /// As [`Rack::start`].
+    pub fn start_at(
+        programs: &Programs,
+        dir: &Path,
+        console: u16,
+        hosts: &[&str],
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let (console, link) = (free_tcp(console)?, free_udp()?);
+        let addresses: Vec<_> = hosts.iter().map(|host| format!("{host}:{link}")).collect();
         let config = format!(
             "centre = \"示范指挥中心\"\nstate-dir = {dir:?}\n[link]\nlisten = \"0.0.0.0:{link}\"\n\
-             addresses = [\"127.0.0.1:{link}\"]\n[console]\nlisten = \"127.0.0.1:{console}\"\nplain-http = true\n"
+             addresses = {addresses:?}\n[console]\nlisten = \"127.0.0.1:{console}\"\nplain-http = true\n"
         );
         write(&dir.join("desk.toml"), &config)?;
         let daemon = Self::launch(programs, dir)?;
@@ -93,6 +107,11 @@ impl Rack {
     /// The port where boxes connect.
     pub fn link_port(&self) -> u16 {
         self.link
+    }
+
+    /// Where its state lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Its journal.

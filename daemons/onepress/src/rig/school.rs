@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Contacts of a school at rest: both buttons' normally closed contacts, enclosure shut, mains there.
 const AT_REST: u8 = 0b0011_1010;
 
+/// The supply's "mains present" contact.
+const MAINS_OK: u8 = 5;
+
 /// A button of the school.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Button {
@@ -37,6 +40,39 @@ impl Button {
     }
 }
 
+/// How a school is fitted out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its ways to the rack.
+    pub ways: Vec<Way>,
+    /// Presses of the gate button this close together are one alarm, in seconds.
+    pub gate_repeat_s: u64,
+    /// The same of the office button.
+    pub office_repeat_s: u64,
+}
+
+/// One way to the rack.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Its name.
+    pub id: &'static str,
+    /// `wired` or `metered`.
+    pub kind: &'static str,
+    /// What its socket is held to: `interface` or `source`, and which.
+    pub held_to: (&'static str, &'static str),
+    /// The rack's address on this way; by default those of the ticket.
+    pub rack: Option<String>,
+}
+
+/// Two ways over loopback, told apart by their source address.
+impl Default for Plan {
+    fn default() -> Self {
+        let way = |id, kind, source| Way { id, kind, held_to: ("source", source), rack: None };
+        let ways = vec![way("wired", "wired", "127.0.0.1"), way("cellular", "metered", "127.0.0.2")];
+        Self { ways, gate_repeat_s: 2, office_repeat_s: 2 }
+    }
+}
+
 /// A running school.
 pub struct School {
     programs: Programs,
@@ -51,10 +87,18 @@ impl School {
     /// # Errors
     /// When it does not come up; its log says why.
     pub fn start(programs: &Programs, dir: &Path, ticket: &str) -> anyhow::Result<Self> {
+        Self::start_as(&Plan::default(), programs, dir, ticket)
+    }
+
+    /// As [`School::start`], fitted out otherwise.
+    ///
+    /// # Errors
+    /// As [`School::start`].
+    pub fn start_as(plan: &Plan, programs: &Programs, dir: &Path, ticket: &str) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let line = pty::open()?;
         write(&dir.join("ticket"), ticket)?;
-        write(&dir.join("button.toml"), &config(programs, dir, line.path()))?;
+        write(&dir.join("button.toml"), &config(plan, programs, dir, line.path()))?;
         let buttons = Simulated::start(line, AT_REST);
         let daemon = Self::launch(programs, dir)?;
         Ok(Self { programs: programs.clone(), dir: dir.to_owned(), daemon, buttons })
@@ -90,6 +134,16 @@ impl School {
         self.dir.join("button.sock")
     }
 
+    /// Where its state lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its spool.
+    pub fn spool(&self) -> PathBuf {
+        self.dir.join("spool")
+    }
+
     /// A finger goes down.
     pub fn press(&self, button: Button) {
         let (open, closed) = button.contacts();
@@ -109,6 +163,11 @@ impl School {
         let (open, closed) = button.contacts();
         self.buttons.set(open, false);
         self.buttons.set(closed, false);
+    }
+
+    /// The mains fails, or comes back.
+    pub fn mains(&self, there: bool) {
+        self.buttons.set(MAINS_OK, there);
     }
 
     /// Cuts the whole button box off, or joins it again.
@@ -131,9 +190,19 @@ impl School {
     }
 }
 
-fn config(programs: &Programs, dir: &Path, line: &Path) -> String {
+impl Way {
+    fn config(&self) -> String {
+        let Self { id, kind, held_to: (what, which), rack } = self;
+        let racks = rack.as_ref().map_or_else(String::new, |rack| format!("racks = [{rack:?}]\n"));
+        format!("[[path]]\nid = {id:?}\nkind = {kind:?}\n{what} = {which:?}\n{racks}")
+    }
+}
+
+fn config(plan: &Plan, programs: &Programs, dir: &Path, line: &Path) -> String {
     let board = programs.board("simulated");
     let (ticket, control) = (dir.join("ticket"), dir.join("button.sock"));
+    let ways: String = plan.ways.iter().map(Way::config).collect();
+    let (gate, office) = (plan.gate_repeat_s, plan.office_repeat_s);
     format!(
         r#"board = {board:?}
 state-dir = {dir:?}
@@ -141,26 +210,18 @@ ticket = {ticket:?}
 control = {control:?}
 [devices]
 buttons = {line:?}
-[[path]]
-id = "wired"
-kind = "wired"
-source = "127.0.0.1"
-[[path]]
-id = "cellular"
-kind = "metered"
-source = "127.0.0.2"
-[[point]]
+{ways}[[point]]
 id = "gate"
 mode = "ordinary"
 no = "button-1-no"
 nc = "button-1-nc"
-repeat-s = 2
+repeat-s = {gate}
 [[point]]
 id = "office"
 mode = "silent"
 no = "button-2-no"
 nc = "button-2-nc"
-repeat-s = 2
+repeat-s = {office}
 [[point]]
 id = "enclosure"
 kind = "tamper"
