@@ -72,7 +72,7 @@ impl<In: DeserializeOwned> Reader<In> {
     /// The next message, `None` when the other side has finished the stream.
     pub(crate) async fn any(&mut self) -> Result<Option<In>, StreamError> {
         loop {
-            if let Some(message) = self.decoder.next()? {
+            if let Some(message) = self.decoder.next_message()? {
                 return Ok(Some(message));
             }
             match self.stream.read_chunk(CHUNK, true).await? {
