@@ -7,8 +7,8 @@ use link::{Clock, Closed, Reason};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-/// Far below the idle timeout of 7 s, far above what it takes.
-const SOON: Duration = Duration::from_secs(2);
+/// Three wired keep-alives, fewer than one metered: far below the idle timeout of 7 s.
+const SOON: Duration = Duration::from_millis(1500);
 
 async fn connected(centre: &Centre) -> Session {
     let session = registered(centre, "gate").connect(&wired()).await.unwrap();
