@@ -22,9 +22,10 @@ pub struct Raw {
     /// Longest sounding of the siren for one alarm, in seconds.
     #[serde(default = "siren_limit_s")]
     siren_limit_s: u64,
-    /// Where a new wall's ticket is looked for.
-    #[serde(default = "ticket")]
-    ticket: PathBuf,
+    /// Where a new wall's ticket is looked for; by default `ticket` in the state directory, where the daemon may
+    /// erase it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<PathBuf>,
     /// The control socket.
     #[serde(default = "control")]
     control: PathBuf,
@@ -84,10 +85,6 @@ fn siren_limit_s() -> u64 {
     SIREN_LIMIT.as_secs()
 }
 
-fn ticket() -> PathBuf {
-    "/etc/onepress/ticket".into()
-}
-
 fn control() -> PathBuf {
     "/run/onepress/wall.sock".into()
 }
@@ -106,6 +103,7 @@ impl unit::Config for Raw {
         let outputs = outputs(&board)?;
         let button = board.inputs().any(|input| input == crate::state::BUTTON);
         let Self { ticket, control, state_dir, .. } = self;
+        let ticket = ticket.unwrap_or_else(|| state_dir.join("ticket"));
         Ok(Config { board, outputs, button, siren_limit, ticket, control, state_dir, paths })
     }
 

@@ -23,12 +23,13 @@ impl unit::Config for Raw {
     fn check(self) -> Result<Config, Wrong> {
         let board = board(self.board, &self.devices)?;
         let paths = paths(self.paths)?;
+        let state_dir = self.state_dir.unwrap_or_else(|| unit::state_dir(STATE_DIR));
         let points = points(&self.points, &board)?;
         let lamp = self.lamp.map(|lamp| check_lamp(lamp, &board, &points)).transpose()?;
         Ok(Config {
             board,
-            state_dir: self.state_dir.unwrap_or_else(|| unit::state_dir(STATE_DIR)),
-            ticket: self.ticket,
+            ticket: self.ticket.unwrap_or_else(|| state_dir.join("ticket")),
+            state_dir,
             control: self.control,
             paths,
             points,

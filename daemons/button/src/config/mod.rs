@@ -39,3 +39,6 @@ pub struct Way {
     /// Addresses of the rack on this way, instead of those of the ticket.
     pub racks: Option<Vec<String>>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,9 @@ pub struct Raw {
     /// Where spool, identity and keys lie; by default what systemd gives, else `/var/lib/onepress/button`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
-    /// Where a ticket may lie.
-    #[serde(default = "ticket")]
-    pub ticket: PathBuf,
+    /// Where a ticket may lie; by default `ticket` in the state directory, where the daemon may erase it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<PathBuf>,
     /// Where the control socket is bound when the service manager has none.
     #[serde(default = "control")]
     pub control: PathBuf,
@@ -125,10 +125,6 @@ pub enum WhatIs {
     Mains,
     /// The battery.
     Battery,
-}
-
-fn ticket() -> PathBuf {
-    "/etc/onepress/ticket".into()
 }
 
 fn control() -> PathBuf {

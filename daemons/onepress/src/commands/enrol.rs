@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use link::client::{Bind, enrol};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The ticket and where its fruit is kept.
@@ -32,7 +33,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bind = Bind { interface: arguments.interface.clone(), source: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let identity = runtime.block_on(enrol(&ticket, &bind, &arguments.state))?;
+    give_to_owner(&arguments.state).with_context(|| format!("giving {} to the daemon", arguments.state.display()))?;
     say(format!("enrolled as {}; key and certificate are in {}", identity.name(), arguments.state.display()));
+    Ok(())
+}
+
+/// A technician is root; the daemon that owns the directory is not, and must be able to read what was made there.
+fn give_to_owner(dir: &Path) -> std::io::Result<()> {
+    let owner = std::fs::metadata(dir)?;
+    for entry in std::fs::read_dir(dir)? {
+        std::os::unix::fs::chown(entry?.path(), Some(owner.uid()), Some(owner.gid()))?;
+    }
     Ok(())
 }
 
