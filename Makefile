@@ -49,3 +49,8 @@ setup: $(SETUPS:%=setup-%) ## What the tests need on this machine
 
 $(SETUPS:%=setup-%) setup-bench:
 	@tests/setup/$(@:setup-%=%).sh
+
+bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
+	cargo build --release --bins
+	cargo build --release -p onepress-tests --example bench
+	target/release/examples/bench $(if $(SHORT),--short)
