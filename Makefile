@@ -51,6 +51,5 @@ $(SETUPS:%=setup-%) setup-bench:
 	@tests/setup/$(@:setup-%=%).sh
 
 bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
-	cargo build --release --bins
-	cargo build --release -p onepress-tests --example bench
+	cargo build --release --workspace --bins --example bench
 	target/release/examples/bench $(if $(SHORT),--short)
