@@ -261,3 +261,6 @@ pub struct NoSuchButton {
     asked: PointId,
     buttons: String,
 }
+
+#[cfg(test)]
+mod tests;

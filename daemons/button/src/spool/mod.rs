@@ -6,3 +6,6 @@ mod writer;
 
 pub use file::{File, Locked, Opened};
 pub use writer::{Done, Writer};
+
+#[cfg(test)]
+mod tests;

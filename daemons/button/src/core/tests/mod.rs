@@ -1,0 +1,6 @@
+//! The core under virtual time.
+
+mod disk;
+mod lamp;
+mod press;
+mod rig;
