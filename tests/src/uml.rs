@@ -102,7 +102,7 @@ impl Uml {
 
     fn provide(&self, scratch: &TempDir) {
         let library = harness("lib.sh").display().to_string();
-        let mut environment = format!("export LIB='{library}'\n");
+        let mut environment = format!("export LIB='{HOST}{library}'\n");
         for (name, value) in &self.environment {
             environment += &format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
         }
