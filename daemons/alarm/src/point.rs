@@ -250,6 +250,8 @@ pub struct Watch {
     odd_since: Option<Mono>,
     /// The last press and how many there were within the window.
     last_press: Option<(Mono, u32)>,
+    /// Faults of the wiring that were told before the start, until the first settled reading.
+    told: Vec<Fault>,
 }
 
 impl Watch {
@@ -262,7 +264,24 @@ impl Watch {
             since: None,
             odd_since: None,
             last_press: None,
+            told: Vec::new(),
         }
+    }
+
+    /// Faults that were told when the box was last up and not yet told as over: the first settled reading ends
+    /// those that have passed meanwhile, and tells none of the others again. Faults that no reading shows are
+    /// left out.
+    pub fn with_told(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        for fault in faults {
+            match (self.point.kind, &fault) {
+                (Kind::Mains, Fault::MainsLost) | (Kind::Battery, Fault::BatteryLow) => {
+                    self.settled = Settled::Unknown(Before::Active);
+                }
+                (_, Fault::WireCut | Fault::WireShort | Fault::InputUnreadable) => self.told.push(fault),
+                _ => {}
+            }
+        }
+        self
     }
 
     /// The point.
@@ -346,8 +365,9 @@ impl Watch {
             (Before::Active, Before::Rest) => Some(self.inactive()),
             (Before::Rest, Before::Rest) | (Before::Active, Before::Active) => None,
         };
+        let passed = std::mem::take(&mut self.told).into_iter().map(Outcome::Cleared);
         // A press goes out before the news that the wire is whole again.
-        change.into_iter().chain(cleared).collect()
+        change.into_iter().chain(cleared).chain(passed).collect()
     }
 
     fn settle_fault(&mut self, oddity: Oddity) -> Vec<Outcome> {
@@ -358,7 +378,10 @@ impl Watch {
             Settled::Active => (Before::Active, None),
         };
         self.settled = Settled::Faulty(oddity, before);
-        std::iter::once(Outcome::Faulted(oddity.fault())).chain(cleared).collect()
+        let fault = oddity.fault();
+        let (known, passed): (Vec<_>, Vec<_>) = self.told.drain(..).partition(|told| *told == fault);
+        let new = known.is_empty().then_some(Outcome::Faulted(fault));
+        new.into_iter().chain(cleared).chain(passed.into_iter().map(Outcome::Cleared)).collect()
     }
 
     fn active(&mut self, at_start: bool) -> Outcome {

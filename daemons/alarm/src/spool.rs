@@ -10,10 +10,10 @@
 //! to. A record whose hash does not fit ends the replay too; what stood before it is kept.
 
 use crate::notice::Urgency;
-use crate::{Notice, NoticeId, PointId, Wall, What};
+use crate::{Fault, Notice, NoticeId, PointId, Wall, What};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most notices other than alarms that wait: a week of a flapping wire at one a minute would be 10,080, and the
 /// newest of them say all that matters.
@@ -38,6 +38,11 @@ enum Record {
         point: PointId,
         alarm: NoticeId,
         at: Wall,
+    },
+    /// After a rewrite: this fault was reported, and its end was not.
+    Standing {
+        point: Option<PointId>,
+        fault: Fault,
     },
 }
 
@@ -95,6 +100,7 @@ pub struct Replay {
 pub struct Spool {
     waiting: BTreeMap<NoticeId, (u64, Notice)>,
     held: BTreeMap<PointId, Held>,
+    standing: BTreeSet<(Option<PointId>, Fault)>,
     order: u64,
     alarms: usize,
     records: usize,
@@ -121,6 +127,9 @@ impl Spool {
             Record::Held { point, alarm, at } => {
                 self.held.insert(point, Held { alarm, at });
             }
+            Record::Standing { point, fault } => {
+                self.standing.insert((point, fault));
+            }
         }
     }
 
@@ -138,6 +147,12 @@ impl Spool {
     }
 
     fn remember(&mut self, notice: &Notice) {
+        if let What::Fault { fault } = &notice.what {
+            self.standing.insert((notice.point.clone(), fault.clone()));
+        }
+        if let What::Cleared { fault } = &notice.what {
+            self.standing.remove(&(notice.point.clone(), fault.clone()));
+        }
         let Some(point) = &notice.point else { return };
         match notice.what {
             What::Alarm { .. } | What::Tampered => {
@@ -219,6 +234,12 @@ impl Spool {
         self.held.get(point).copied()
     }
 
+    /// Faults that were reported and whose end was not: of a point, or of the box itself (`None`). A fault that
+    /// passes while the box is off would stand at the desk for ever if the next start did not look here.
+    pub fn standing(&self, point: Option<&PointId>) -> impl Iterator<Item = &Fault> {
+        self.standing.iter().filter(move |(of, _)| of.as_ref() == point).map(|(_, fault)| fault)
+    }
+
     /// Notices that gave way since the start; each of them is a reason to raise [`crate::Fault::SpoolFull`].
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -226,7 +247,7 @@ impl Spool {
 
     /// Whether rewriting is worth it.
     pub fn wants_rewrite(&self) -> bool {
-        self.records >= COMPACT_AFTER && self.records >= 2 * (self.waiting.len() + self.held.len())
+        self.records >= COMPACT_AFTER && self.records >= 2 * (self.waiting.len() + self.held.len() + self.standing.len())
     }
 
     /// The shortest bytes that replay to the same spool: write them beside the old file, fsync, rename.
@@ -238,8 +259,9 @@ impl Spool {
             alarm: held.alarm,
             at: held.at,
         });
-        let records: Vec<_> =
-            waiting.into_iter().map(|(_, notice)| Record::Notice(notice)).chain(held).collect();
+        let standing = self.standing.iter().cloned().map(|(point, fault)| Record::Standing { point, fault });
+        let notices = waiting.into_iter().map(|(_, notice)| Record::Notice(notice));
+        let records: Vec<_> = notices.chain(held).chain(standing).collect();
         self.records = records.len();
         records.iter().flat_map(frame).collect()
     }
@@ -322,6 +344,23 @@ mod tests {
         assert_eq!(again.held(&gate), replayed.held(&gate));
         file.extend(bytes(spool.keep(notice(2, "gate", What::Restored { of: None }))));
         assert_eq!(Spool::replay(&file).spool.held(&gate), None);
+    }
+
+    #[test]
+    fn a_fault_stands_until_its_end_is_kept_whatever_was_delivered() {
+        let gate = PointId::new("gate").unwrap();
+        let mut spool = Spool::default();
+        let cut = notice(1, "gate", What::Fault { fault: Fault::WireCut });
+        let mut file = bytes(spool.keep(cut.clone()));
+        file.extend(spool.done(cut.id).unwrap());
+        for mut replayed in [Spool::replay(&file).spool, Spool::replay(&spool.rewritten()).spool] {
+            assert!(replayed.is_empty());
+            assert_eq!(replayed.standing(Some(&gate)).collect::<Vec<_>>(), [&Fault::WireCut]);
+            assert_eq!(replayed.standing(None).count(), 0);
+            bytes(replayed.keep(notice(2, "gate", What::Cleared { fault: Fault::WireCut })));
+            let again = Spool::replay(&replayed.rewritten()).spool;
+            assert_eq!(again.standing(Some(&gate)).count(), 0);
+        }
     }
 
     #[test]
