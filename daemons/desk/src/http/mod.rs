@@ -140,7 +140,8 @@ async fn root(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], 
 /// Headers for everything: nothing from elsewhere, nothing framed, nothing guessed.
 async fn guard(request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
-    let mut response = next.run(request).await;
+    let response = next.run(request).await;
+    let mut response = if api { problem::in_words(response).await } else { response };
     let headers = response.headers_mut();
     let policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

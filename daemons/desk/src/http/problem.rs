@@ -4,8 +4,12 @@ use crate::view::Problem;
 use alarm::centre::Refused;
 use alarm::room;
 use axum::Json;
-use axum::http::StatusCode;
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+/// Longest sentence of a refusal that is not ours.
+const SENTENCE_MAX: usize = 4 * 1024;
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -79,5 +83,41 @@ impl From<anyhow::Error> for Refusal {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal-unwritable", format!("{error:#}"))
             }
         }
+    }
+}
+
+/// What the framework refuses by itself (a body that is no JSON, or too long, a number that is none) comes as plain
+/// text; a console wants the same word and sentence for it as for everything else.
+pub(crate) async fn in_words(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(plain && response.status().is_client_error()) {
+        return response;
+    }
+    let status = response.status();
+    let sentence = to_bytes(response.into_body(), SENTENCE_MAX).await.unwrap_or_default();
+    Refusal::new(status, "bad-request", String::from_utf8_lossy(&sentence)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(response: Response) -> (StatusCode, String) {
+        let status = response.status();
+        let body = to_bytes(response.into_body(), SENTENCE_MAX).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn refusals_of_the_framework_are_told_like_all_others() {
+        let theirs = (StatusCode::PAYLOAD_TOO_LARGE, "length limit exceeded").into_response();
+        let told = r#"{"error":"bad-request","detail":"length limit exceeded"}"#;
+        assert_eq!(read(in_words(theirs).await).await, (StatusCode::PAYLOAD_TOO_LARGE, told.into()));
+        let ours = Refusal::forbidden().into_response();
+        let told = r#"{"error":"forbidden","detail":"your role may not do this"}"#;
+        assert_eq!(read(in_words(ours).await).await, (StatusCode::FORBIDDEN, told.into()));
+        let good = (StatusCode::OK, "text").into_response();
+        assert_eq!(read(in_words(good).await).await, (StatusCode::OK, "text".into()));
     }
 }
