@@ -2,7 +2,13 @@
 //! The tests themselves are in `tests/`; nothing here is shipped.
 
 pub mod bench;
+pub mod centre;
+pub mod dice;
 pub mod install;
+pub mod keeper;
 pub mod plug;
+pub mod record;
 pub mod sandbox;
+pub mod storm;
+pub mod stranger;
 pub mod uml;

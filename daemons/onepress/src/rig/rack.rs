@@ -34,12 +34,7 @@ impl Rack {
     ///
     /// # Errors
     /// As [`Rack::start`].
-    pub fn start_at(
-        programs: &Programs,
-        dir: &Path,
-        console: u16,
-        hosts: &[&str],
-    ) -> anyhow::Result<Self> {
+    pub fn start_at(programs: &Programs, dir: &Path, console: u16, hosts: &[&str]) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let (console, link) = (free_tcp(console)?, free_udp()?);
         let addresses: Vec<_> = hosts.iter().map(|host| format!("{host}:{link}")).collect();
