@@ -33,7 +33,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let bind = Bind { interface: arguments.interface.clone(), source: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let identity = runtime.block_on(enrol(&ticket, &bind, &arguments.state))?;
-    give_to_owner(&arguments.state).with_context(|| format!("giving {} to the daemon", arguments.state.display()))?;
+    give_to_owner(&arguments.state)
+        .with_context(|| format!("giving {} to the daemon", arguments.state.display()))?;
     say(format!("enrolled as {}; key and certificate are in {}", identity.name(), arguments.state.display()));
     Ok(())
 }
