@@ -45,6 +45,10 @@ $(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE
 sim: ## The simulation: make sim SEEDS=5000, or make sim SEED=17
 	SIM_SEEDS=$(or $(SEEDS),200) $(if $(SEED),SIM_SEED=$(SEED)) cargo nextest run -p onepress-tests --test sim --no-capture
 
+fuzz: ## Arbitrary bytes at all that reads from outside: make fuzz SECONDS=60, each
+	cd fuzz && cargo build --quiet --bins
+	ls fuzz/fuzz_targets | sed 's/[.]rs$$//' | xargs -P 2 -I{} fuzz/run.sh {} $(or $(SECONDS),5)
+
 setup: $(SETUPS:%=setup-%) ## What the tests need on this machine
 
 $(SETUPS:%=setup-%) setup-bench:

@@ -1,9 +1,11 @@
 #!/bin/sh
-# What building needs: a C compiler (SQLite and ring contain C), Node.js for the console, cargo-nextest for tests.
+# What building needs: a C compiler (SQLite and ring contain C, libFuzzer is C++), Node.js for the console,
+# cargo-nextest for tests.
 set -eu
 command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later (https://rustup.rs)" >&2; exit 1; }
 missing=
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+command -v c++ >/dev/null || missing="$missing g++" # libFuzzer
 command -v node >/dev/null || missing="$missing nodejs npm"
 if [ -n "$missing" ]; then
   apt-get update
