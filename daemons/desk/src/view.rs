@@ -40,7 +40,7 @@ pub struct Incident {
     pub nature: String,
     /// 1 (highest) to 4.
     pub priority: u8,
-    /// `ringing`, `answered`, `verified`, `dispatched`, `en-route`, `arrived`, `closed`, `merged`.
+    /// `ringing`, `answered`, `verified`, `dispatched`, `en-route`, `arrived`, `closed`.
     pub step: String,
     /// When the first alarm was received.
     pub received: i64,

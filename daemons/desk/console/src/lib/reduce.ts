@@ -6,7 +6,6 @@ export type Change =
   | { type: 'state'; data: State }
   | { type: 'incident'; data: Incident }
   | { type: 'box'; data: Appliance }
-  | { type: 'gone'; data: { box: string } }
   | { type: 'site'; data: Site }
   | { type: 'seats'; data: Seat[] }
   | { type: 'faults'; data: Fault[] }
@@ -14,7 +13,7 @@ export type Change =
   | { type: 'tick'; data: { seq: number; now: number } };
 
 /** Names of the events that carry data; `reload` does not. */
-export const CHANGES = ['incident', 'box', 'gone', 'site', 'seats', 'faults', 'figures', 'tick'] as const;
+export const CHANGES = ['incident', 'box', 'site', 'seats', 'faults', 'figures', 'tick'] as const;
 
 /** The next state. Everything but a whole state is ignored until a whole state is there. */
 export function reduce(state: State | null, change: Change): State | null {
@@ -25,8 +24,6 @@ export function reduce(state: State | null, change: Change): State | null {
       return { ...state, incidents: withIncident(state.incidents, change.data) };
     case 'box':
       return { ...state, boxes: put(state.boxes, change.data) };
-    case 'gone':
-      return { ...state, boxes: state.boxes.filter((box) => box.id !== change.data.box) };
     case 'site':
       return { ...state, sites: put(state.sites, change.data) };
     case 'seats':
@@ -41,7 +38,7 @@ export function reduce(state: State | null, change: Change): State | null {
 }
 
 export function isOpen(incident: Incident): boolean {
-  return incident.step !== 'closed' && incident.step !== 'merged';
+  return incident.step !== 'closed';
 }
 
 function withIncident(incidents: Incident[], incident: Incident): Incident[] {

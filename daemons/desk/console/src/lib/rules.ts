@@ -4,7 +4,7 @@ import type { Incident, May, Me, Step } from './types';
 
 /** Steps that a seat takes after answering, in their order. */
 export const STEPS = ['verified', 'dispatched', 'en-route', 'arrived'] as const satisfies Step[];
-const LIFE: Step[] = ['ringing', 'answered', ...STEPS, 'closed', 'merged'];
+const LIFE: Step[] = ['ringing', 'answered', ...STEPS, 'closed'];
 
 export type StepState = 'done' | 'next' | 'later';
 

@@ -2,7 +2,7 @@
 // Times are Unix milliseconds.
 
 export type Step =
-  | 'ringing' | 'answered' | 'verified' | 'dispatched' | 'en-route' | 'arrived' | 'closed' | 'merged';
+  | 'ringing' | 'answered' | 'verified' | 'dispatched' | 'en-route' | 'arrived' | 'closed';
 export type Nature = 'real' | 'test' | 'drill';
 export type Mode = 'silent' | 'ordinary';
 export type Role = 'auxiliary' | 'regular' | 'supervisor' | 'commander' | 'technician' | 'administrator';

@@ -109,7 +109,6 @@ export const en: Record<keyof typeof zh, string> = {
   'step.en-route': 'En route',
   'step.arrived': 'Arrived',
   'step.closed': 'Closed',
-  'step.merged': 'Merged',
   'do.verified': 'Verify',
   'do.dispatched': 'Dispatch',
   'do.en-route': 'En route',
@@ -240,6 +239,7 @@ export const en: Record<keyof typeof zh, string> = {
   'fault.output-failed': 'Output failed',
   'fault.wall-lost': 'Beacon or siren lost',
   'fault.tampered': 'Opened (tamper)',
+  'fault.disk-full': 'Disk full, reserve in use',
   'path.up': 'up',
   'path.down': 'down',
   'point-kind.hold-up': 'Hold-up',
@@ -384,4 +384,7 @@ export const en: Record<keyof typeof zh, string> = {
   'refusal.journal-unwritable': 'The journal cannot be written; nothing was recorded.',
   'refusal.offline': 'The desk does not answer.',
   'refusal.unexpected': 'It did not work.',
+  'refusal.not-answered': 'Nobody has answered yet: answer first.',
+  'refusal.seat-busy': 'This seat still owns incidents: transfer or close them first.',
+  'refusal.seats-full': 'No more seats can log on.',
 };

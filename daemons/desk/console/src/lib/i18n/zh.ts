@@ -107,7 +107,6 @@ export const zh = {
   'step.en-route': '途中',
   'step.arrived': '到场',
   'step.closed': '办结',
-  'step.merged': '合并',
   'do.verified': '核实',
   'do.dispatched': '派警',
   'do.en-route': '途中',
@@ -238,6 +237,7 @@ export const zh = {
   'fault.output-failed': '输出回读不符',
   'fault.wall-lost': '警灯警号失联',
   'fault.tampered': '外壳被打开',
+  'fault.disk-full': '磁盘已满，正在使用备用空间',
   'path.up': '通',
   'path.down': '断',
   'point-kind.hold-up': '紧急报警',
@@ -382,4 +382,7 @@ export const zh = {
   'refusal.journal-unwritable': '警情日志无法写入，操作未记录。',
   'refusal.offline': '接警服务器没有应答。',
   'refusal.unexpected': '操作失败。',
+  'refusal.not-answered': '尚未接警，请先接警。',
+  'refusal.seat-busy': '本席位仍有未办结警情，请先转接或办结。',
+  'refusal.seats-full': '登录席位已达上限。',
 } as const;
