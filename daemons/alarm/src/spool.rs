@@ -135,6 +135,8 @@ impl Spool {
 
     fn insert(&mut self, notice: Notice) {
         self.remember(&notice);
+        // An append that failed and was made again may stand in the file twice.
+        self.remove(notice.id);
         self.order += 1;
         self.alarms += usize::from(is_alarm(&notice));
         self.waiting.insert(notice.id, (self.order, notice));
@@ -361,6 +363,16 @@ mod tests {
             let again = Spool::replay(&replayed.rewritten()).spool;
             assert_eq!(again.standing(Some(&gate)).count(), 0);
         }
+    }
+
+    #[test]
+    fn a_notice_that_stands_twice_in_the_file_is_one() {
+        let once = bytes(Spool::default().keep(alarm(1, "gate")));
+        let mut spool = Spool::replay(&once.repeat(2)).spool;
+        let fault = notice(2, "gate", What::Fault { fault: Fault::WireCut });
+        let more = bytes(spool.keep(fault.clone()));
+        assert_eq!(spool.waiting(), [alarm(1, "gate"), fault.clone()]);
+        assert_eq!(Spool::replay(&[once.repeat(2), more].concat()).spool.waiting(), [alarm(1, "gate"), fault]);
     }
 
     #[test]

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often contacts bounce, and for how long each time: 12 ms in all, within the 5 to 20 ms of buttons.
-const BOUNCES: usize = 6;
-const BOUNCE: Duration = Duration::from_millis(2);
+/// How often each contact parts and touches again before it stays.
+const BOUNCES: usize = 3;
+/// Slower than a button does: the simulated interrupt comes with the kernel's tick of 10 ms and folds what is faster.
+/// Quicker than the debounce of 30 ms.
+const BOUNCE: Duration = Duration::from_millis(12);
 /// How long a finger stays on a button.
 const FINGER: Duration = Duration::from_millis(200);
 
@@ -64,25 +66,29 @@ impl School {
         self.contacts(point, false, true);
     }
 
-    /// As contacts do: they touch and part some times before they stay.
+    /// As contacts do: each touches and parts some times before it stays, first the one that parts.
     pub(crate) fn press_bouncing(&self, point: &str) {
-        self.bounce(point);
-        self.press(point);
+        let (no, nc) = lines(point);
+        self.bounce(nc, false);
+        self.bounce(no, true);
         pause(FINGER);
     }
 
     /// Likewise on the way back.
     pub(crate) fn release_bouncing(&self, point: &str) {
-        self.bounce(point);
-        self.release(point);
+        let (no, nc) = lines(point);
+        self.bounce(no, false);
+        self.bounce(nc, true);
     }
 
-    fn bounce(&self, point: &str) {
-        for bounce in 0..BOUNCES {
-            // Both contacts have parted on the way from one to the other.
-            self.contacts(point, bounce % 3 == 0, bounce % 3 == 1);
+    fn bounce(&self, line: &str, closed_at_last: bool) {
+        for _ in 0..BOUNCES {
+            self.lines.pull(line, closed_at_last);
+            pause(BOUNCE);
+            self.lines.pull(line, !closed_at_last);
             pause(BOUNCE);
         }
+        self.lines.pull(line, closed_at_last);
     }
 
     /// Somebody cuts the cable of a button.
@@ -97,7 +103,7 @@ impl School {
     }
 
     fn contacts(&self, point: &str, open_closes: bool, closed_stays: bool) {
-        let (no, nc) = if point == "gate" { ("BTN1_NO", "BTN1_NC") } else { ("BTN2_NO", "BTN2_NC") };
+        let (no, nc) = lines(point);
         // The normally closed contact parts before the other one touches, and the other way on the way back.
         if closed_stays {
             self.lines.pull(no, open_closes);
@@ -134,6 +140,11 @@ impl Drop for School {
             tell("school", &daemon.log());
         }
     }
+}
+
+/// The normally open contact and the normally closed one.
+fn lines(point: &str) -> (&'static str, &'static str) {
+    if point == "gate" { ("BTN1_NO", "BTN1_NC") } else { ("BTN2_NO", "BTN2_NC") }
 }
 
 fn config(dir: &Path) -> String {
