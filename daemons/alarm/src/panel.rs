@@ -28,7 +28,8 @@ pub const FLASH_HALF: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Signals {
-    /// Journal number of the newest real hold-up alarm that nobody has acknowledged; 0 when there is none.
+    /// Mark of the newest real hold-up alarm that nobody has acknowledged; 0 when there is none. Marks grow with
+    /// every alarm, and none is given out twice: journal numbers alone are, after a crash of the desk.
     pub newest: u64,
     /// Real hold-up incidents that nobody has acknowledged.
     pub unacknowledged: u32,
@@ -99,7 +100,7 @@ pub struct Outputs {
 /// What the acknowledge button does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledged {
-    /// Silenced here; tell the desk that alarms up to this number were seen.
+    /// Silenced here; tell the desk that alarms up to this mark were seen.
     Tell {
         /// [`Signals::newest`].
         newest: u64,
@@ -111,7 +112,7 @@ pub enum Acknowledged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Siren {
     Quiet,
-    /// For the alarm with this journal number, since then.
+    /// For the alarm with this mark, since then.
     Sounding {
         newest: u64,
         since: Mono,

@@ -249,7 +249,8 @@ impl Spool {
 
     /// Whether rewriting is worth it.
     pub fn wants_rewrite(&self) -> bool {
-        self.records >= COMPACT_AFTER && self.records >= 2 * (self.waiting.len() + self.held.len() + self.standing.len())
+        self.records >= COMPACT_AFTER
+            && self.records >= 2 * (self.waiting.len() + self.held.len() + self.standing.len())
     }
 
     /// The shortest bytes that replay to the same spool: write them beside the old file, fsync, rename.
@@ -372,7 +373,10 @@ mod tests {
         let fault = notice(2, "gate", What::Fault { fault: Fault::WireCut });
         let more = bytes(spool.keep(fault.clone()));
         assert_eq!(spool.waiting(), [alarm(1, "gate"), fault.clone()]);
-        assert_eq!(Spool::replay(&[once.repeat(2), more].concat()).spool.waiting(), [alarm(1, "gate"), fault]);
+        assert_eq!(
+            Spool::replay(&[once.repeat(2), more].concat()).spool.waiting(),
+            [alarm(1, "gate"), fault]
+        );
     }
 
     #[test]

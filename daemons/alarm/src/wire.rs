@@ -62,7 +62,7 @@ pub enum ToRack {
     Status(Status),
     /// How the wall is.
     Wall(panel::Report),
-    /// Somebody pressed the acknowledge button at the wall: alarms up to this journal number have been seen.
+    /// Somebody pressed the acknowledge button at the wall: alarms up to this mark have been seen.
     Acknowledge {
         /// [`Signals::newest`] as the wall last had it.
         newest: u64,

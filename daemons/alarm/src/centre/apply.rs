@@ -1,7 +1,7 @@
 //! The fold itself. Applying never fails: the events were decided upon, and a journal that makes no sense is found
 //! by its hash chain, not here.
 
-use super::{CLOSED_KEPT, Centre, SEEN_KEPT, Seated, Touched};
+use super::{CLOSED_KEPT, Centre, SEEN_KEPT, Seated, Touched, Window};
 use crate::event::{About, Event};
 use crate::incident::{Alarm, Incident, Kind, Mark, Step, priority};
 use crate::register::{Appliance, Enrolment, Ticket};
@@ -10,12 +10,19 @@ use crate::{BoxId, Fault, IncidentId, Mode, Nature, Notice, NoticeId, PathId, Se
 
 /// A received notice with all that was said about it.
 struct Arrival<'a> {
-    seq: u64,
+    number: Number,
     at: Wall,
     notice: &'a Notice,
     from: &'a BoxId,
     path: &'a PathId,
     nature: Nature,
+}
+
+/// The number of an event, for the journal and for walls.
+#[derive(Clone, Copy)]
+struct Number {
+    seq: u64,
+    mark: u64,
 }
 
 impl Centre {
@@ -28,10 +35,11 @@ impl Centre {
                 Touched::Desk
             }
             Event::Received { notice, from, path, nature, incident } => {
-                let arrival = Arrival { seq: self.seq, at, notice, from, path, nature: *nature };
+                let arrival = Arrival { number: self.number(), at, notice, from, path, nature: *nature };
                 self.arrived(&arrival, *incident)
             }
-            Event::Started { .. } | Event::PasswordChanged { .. } => Touched::Quiet,
+            Event::Started { .. } => self.started(at),
+            Event::PasswordChanged { .. } => Touched::Quiet,
             Event::FaultRaised { about, fault } => self.fault(about.clone(), fault, Some(at)),
             Event::FaultCleared { about, fault } => self.fault(about.clone(), fault, None),
             Event::Acknowledged { incident, .. }
@@ -45,7 +53,7 @@ impl Centre {
             | Event::Requeued { incident, .. } => self.worked(*incident, at, event),
             Event::SeatOpened { .. } | Event::SeatClosed { .. } => self.seated(at, event),
             Event::WindowOpened { .. } | Event::WindowClosed { .. } | Event::SiteWritten { .. } => {
-                self.site_written(event)
+                self.site_written(at, event)
             }
             Event::BoxRegistered { .. }
             | Event::TicketIssued { .. }
@@ -63,6 +71,18 @@ impl Centre {
                 Touched::Quiet
             }
         }
+    }
+
+    /// What a crash took from the end of the journal, the start itself perhaps with it, had numbers that walls may
+    /// have seen and that are given out again: the time of the start keeps them apart.
+    fn started(&mut self, at: Wall) -> Touched {
+        let seconds = u64::try_from(at.millis() / 1000).unwrap_or(0);
+        self.start = seconds.max(self.start + 1);
+        Touched::Quiet
+    }
+
+    fn number(&self) -> Number {
+        Number { seq: self.seq, mark: self.start << 32 | self.seq }
     }
 
     fn arrived(&mut self, arrival: &Arrival<'_>, incident: Option<IncidentId>) -> Touched {
@@ -139,7 +159,8 @@ impl Centre {
             site,
             from: arrival.from.clone(),
             alarms: Vec::new(),
-            newest: arrival.seq,
+            newest: arrival.number.seq,
+            mark: arrival.number.mark,
             newest_at: arrival.at,
             received: arrival.at,
             acknowledged: None,
@@ -199,9 +220,9 @@ impl Centre {
     }
 
     fn worked(&mut self, id: IncidentId, at: Wall, event: &Event) -> Touched {
-        let seq = self.seq;
+        let number = self.number();
         if let Some(incident) = self.open.get_mut(&id) {
-            work(incident, seq, at, event);
+            work(incident, number, at, event);
             if incident.step == Step::Closed {
                 self.shelve(id);
             }
@@ -228,13 +249,13 @@ impl Centre {
         Touched::Seats
     }
 
-    fn site_written(&mut self, event: &Event) -> Touched {
+    fn site_written(&mut self, at: Wall, event: &Event) -> Touched {
         if let Event::SiteWritten { site, .. } = event {
             self.sites.insert(site.id.clone(), site.clone());
             return Touched::Site(site.id.clone());
         }
         if let Event::WindowOpened { site, until, .. } = event {
-            self.windows.insert(site.clone(), *until);
+            self.windows.insert(site.clone(), Window { from: at, until: *until });
             return Touched::Site(site.clone());
         }
         if let Event::WindowClosed { site, .. } = event {
@@ -322,7 +343,7 @@ impl Centre {
 
 /// A new press in an incident: it is counted, and rings again where nobody has answered yet.
 fn freshen(incident: &mut Incident, arrival: &Arrival<'_>, mode: Mode) {
-    incident.newest = arrival.seq;
+    (incident.newest, incident.mark) = (arrival.number.seq, arrival.number.mark);
     incident.newest_at = arrival.at;
     if mode == Mode::Silent {
         incident.mode = Mode::Silent;
@@ -332,7 +353,7 @@ fn freshen(incident: &mut Incident, arrival: &Arrival<'_>, mode: Mode) {
     }
 }
 
-fn work(incident: &mut Incident, seq: u64, at: Wall, event: &Event) {
+fn work(incident: &mut Incident, number: Number, at: Wall, event: &Event) {
     if let Event::Acknowledged { by, .. } = event {
         incident.acknowledged = Some(Mark { at, by: by.clone() });
     }
@@ -354,7 +375,7 @@ fn work(incident: &mut Incident, seq: u64, at: Wall, event: &Event) {
         incident.acknowledged = None;
         incident.room = None;
         incident.requeued = true;
-        incident.newest = seq;
+        (incident.newest, incident.mark) = (number.seq, number.mark);
     }
     if let Event::Closed { outcome, note, .. } = event {
         incident.step = Step::Closed;

@@ -95,10 +95,10 @@ impl Centre {
         Ok(if known.acknowledged.is_some() { vec![] } else { vec![Event::Acknowledged { incident, by }] })
     }
 
-    /// The button at a wall: everything that sounded up to journal number `newest` has been seen.
+    /// The button at a wall: everything that sounded up to the mark `newest` has been seen.
     pub fn acknowledge_all(&self, newest: u64, wall: &BoxId) -> Vec<Event> {
         self.sounding()
-            .filter(|incident| incident.newest <= newest)
+            .filter(|incident| incident.mark <= newest)
             .map(|incident| Event::Acknowledged { incident: incident.id, by: Actor::Wall(wall.clone()) })
             .collect()
     }
@@ -265,13 +265,14 @@ impl Centre {
 
     /// What is due at `now`: windows that close themselves, incidents that nobody answers.
     pub fn due(&self, now: Wall) -> Vec<Event> {
-        let ended = self.windows.iter().filter(|(_, until)| now >= **until);
+        let ended = self.windows.iter().filter(|(_, window)| !window.is_open(now));
         let closed = ended.map(|(site, _)| Event::WindowClosed { site: site.clone(), by: Actor::Desk });
         let late = |i: &&Incident| {
             i.step == Step::Ringing
                 && !i.escalated
                 && i.is_real_hold_up()
-                && now.since(i.received) >= ESCALATE_AFTER
+                // A clock that has been set back must not put it off.
+                && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });
         closed.chain(escalated).collect()

@@ -53,6 +53,20 @@ pub struct Standing<'a> {
     pub since: Wall,
 }
 
+/// A test window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Window {
+    from: Wall,
+    until: Wall,
+}
+
+impl Window {
+    /// A clock that has been set back to before the beginning ends it: at most it lasts twice its length.
+    fn is_open(&self, now: Wall) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
 /// What an event touches, for screens that show one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
@@ -84,7 +98,10 @@ pub struct Centre {
     tickets: BTreeMap<String, Ticket>,
     accounts: BTreeMap<UserId, Account>,
     seats: BTreeMap<SeatId, Seated>,
-    windows: BTreeMap<SiteId, Wall>,
+    windows: BTreeMap<SiteId, Window>,
+    /// When the desk last started, in seconds, and never twice the same: the upper half of marks.
+    #[serde(default)]
+    start: u64,
     #[serde(with = "pairs")]
     faults: BTreeMap<(About, Fault), Wall>,
     seen: BTreeMap<BoxId, VecDeque<NoticeId>>,
@@ -166,7 +183,7 @@ impl Centre {
 
     /// End of a site's open test window.
     pub fn window(&self, site: &SiteId) -> Option<Wall> {
-        self.windows.get(site).copied()
+        self.windows.get(site).map(|window| window.until)
     }
 
     /// Standing faults of one appliance (`Some`) or of the desk itself (`None`).
@@ -192,7 +209,7 @@ impl Centre {
         for incident in self.open.values() {
             if incident.sounds() {
                 signals.unacknowledged += 1;
-                signals.newest = signals.newest.max(incident.newest);
+                signals.newest = signals.newest.max(incident.mark);
             } else if incident.is_real_hold_up() {
                 signals.open += 1;
             } else if incident.nature != Nature::Real {

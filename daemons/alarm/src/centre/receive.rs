@@ -48,7 +48,7 @@ impl Centre {
             | What::Cleared { .. } => Nature::Real,
         };
         let site = self.boxes.get(from).and_then(|appliance| appliance.site.as_ref());
-        let testing = site.and_then(|site| self.windows.get(site)).is_some_and(|until| now < *until);
+        let testing = site.and_then(|site| self.windows.get(site)).is_some_and(|window| window.is_open(now));
         if testing && said == Nature::Real { Nature::Test } else { said }
     }
 

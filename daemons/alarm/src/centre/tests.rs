@@ -171,6 +171,58 @@ fn the_wall_acknowledges_what_it_sounded_for_and_nothing_newer() {
     assert_eq!((left.unacknowledged, left.open), (1, 1));
 }
 
+/// The desk dies with an alarm that only walls had seen, and its number is given out again.
+#[test]
+fn an_acknowledgement_from_before_a_crash_never_clears_what_came_after_it() {
+    let mut story = Story::new();
+    story.add(vec![Event::Started { software: "1".into() }]);
+    let durable = story.journal.len();
+    story.receive(1, press(1));
+    let newest = story.centre.signals().newest;
+    story.journal.truncate(durable);
+    story.centre = story.replayed();
+    story.add(vec![Event::Started { software: "1".into() }]);
+    story.receive(2, press(2));
+    assert!(story.centre.signals().newest > newest);
+    let wall = BoxId::new("wall-1").unwrap();
+    assert_eq!(story.centre.acknowledge_all(newest, &wall), []);
+    assert_eq!(story.centre.acknowledge_all(story.centre.signals().newest, &wall).len(), 1);
+}
+
+/// The start itself was lost too: the clock keeps the marks apart, and the last start where the clock does not.
+#[test]
+fn no_start_has_the_marks_of_another() {
+    let mut story = Story::new();
+    let mut start = |story: &mut Story| {
+        story.add(vec![Event::Started { software: "1".into() }]);
+        let mut with_press = Story { centre: story.centre.clone(), journal: vec![], now: story.now };
+        with_press.receive(1, press(1));
+        with_press.centre.signals().newest
+    };
+    let lost = {
+        let mut dies_at_once = Story { centre: story.centre.clone(), journal: vec![], now: story.now };
+        start(&mut dies_at_once)
+    };
+    story.wait(1);
+    let first = start(&mut story);
+    story.now = Wall::from_millis(0);
+    let second = start(&mut story);
+    assert!(lost < first && first < second);
+}
+
+#[test]
+fn a_clock_that_is_set_back_neither_prolongs_a_test_nor_puts_off_the_commander() {
+    let mut story = Story::new();
+    let site = SiteId::new("school-1").unwrap();
+    story.add(story.centre.open_window(&site, 30, Actor::Desk, story.now).unwrap());
+    story.now = Wall::from_millis(story.now.millis() - 60_000);
+    story.receive(1, press(1));
+    assert_eq!(story.one().nature, Nature::Real);
+    story.now = Wall::from_millis(story.now.millis() - 60_000);
+    story.wait(0);
+    assert!(story.one().escalated && story.centre.window(&site).is_none());
+}
+
 #[test]
 fn a_test_window_marks_presses_and_closes_itself() {
     let mut story = Story::new();
