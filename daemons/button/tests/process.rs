@@ -1,5 +1,7 @@
 //! The whole process: the real binary on a serial button box, started as the service manager would.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 mod played;
 
 use alarm::{Fault, What};
@@ -11,6 +13,7 @@ use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -22,7 +25,7 @@ const AT_REST: u8 = 0b1_0010;
 
 struct Edge {
     dir: TempDir,
-    notify: UnixDatagram,
+    heard: Arc<Mutex<String>>,
     buttons: Simulated,
 }
 
@@ -46,7 +49,11 @@ impl Edge {
         );
         std::fs::write(dir.path().join("button.toml"), config).unwrap();
         let notify = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-        Self { notify, buttons: Simulated::start(line, AT_REST), dir }
+        let heard = Arc::new(Mutex::new(String::new()));
+        let listener = Arc::downgrade(&heard);
+        notify.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        std::thread::spawn(move || listen(&notify, &listener));
+        Self { heard, buttons: Simulated::start(line, AT_REST), dir }
     }
 
     fn start(&self) -> Process {
@@ -63,17 +70,13 @@ impl Edge {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until the daemon has said this, before or from now on.
     fn hears(&self, expected: &str) {
         let end = Instant::now() + SOON;
-        let mut buffer = [0; 4096];
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.notify.set_read_timeout(Some(left)).unwrap();
-            let Ok(length) = self.notify.recv(&mut buffer) else { break };
-            if String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line.contains(expected)) {
-                return;
-            }
+        while !self.heard.lock().unwrap().contains(expected) {
+            assert!(Instant::now() < end, "never heard {expected:?}\n{}", self.said());
+            std::thread::park_timeout(Duration::from_millis(10));
         }
-        panic!("never heard {expected:?}\n{}", self.said());
     }
 
     fn press(&self) {
@@ -119,21 +122,31 @@ impl Drop for Process {
     }
 }
 
+/// A service manager always listens: a daemon that it does not hear would wait for it.
+fn listen(notify: &UnixDatagram, heard: &Weak<Mutex<String>>) {
+    let mut buffer = [0; 4096];
+    while let Some(heard) = heard.upgrade() {
+        if let Ok(length) = notify.recv(&mut buffer) {
+            heard.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+    }
+}
+
 fn program(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepress-button"));
     command.arg("--config").arg(config).stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
     command
 }
 
-async fn centre() -> (Centre, played::Door, played::Door) {
+fn centre() -> (Centre, played::Door, played::Door) {
     let centre = Centre::new();
-    let (wired, cellular) = (centre.open("127.0.0.1:0").await, centre.open("127.0.0.2:0").await);
+    let (wired, cellular) = (centre.open("127.0.0.1:0"), centre.open("127.0.0.2:0"));
     (centre, wired, cellular)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_press_on_a_serial_box_arrives_and_the_stop_is_quick() {
-    let (mut centre, wired, cellular) = centre().await;
+    let (mut centre, wired, cellular) = centre();
     let edge = Edge::new(wired.address, cellular.address);
     centre.enrol(edge.dir.path(), &[]);
     let process = edge.start();
@@ -167,7 +180,7 @@ async fn a_press_on_a_serial_box_arrives_and_the_stop_is_quick() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_loses_nothing() {
-    let (mut centre, wired, cellular) = centre().await;
+    let (mut centre, wired, cellular) = centre();
     let edge = Edge::new(wired.address, cellular.address);
     centre.enrol(edge.dir.path(), &[]);
     centre.acks(false);
@@ -179,11 +192,7 @@ async fn a_kill_loses_nothing() {
 
     centre.acks(true);
     let process = edge.start();
-    loop {
-        let (_, again) = centre.alarm().await;
-        assert_eq!(again, notice);
-        break;
-    }
+    assert_eq!(centre.alarm().await.1, notice);
     centre.hears_no_new_alarm_for(Duration::from_secs(1), notice.id).await;
     process.stop();
     assert_eq!(centre.taken(), [notice.id]);
@@ -191,7 +200,7 @@ async fn a_kill_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alarms_that_nobody_takes_hold_up_the_stop_for_a_moment_only() {
-    let (mut centre, wired, cellular) = centre().await;
+    let (mut centre, wired, cellular) = centre();
     let edge = Edge::new(wired.address, cellular.address);
     centre.enrol(edge.dir.path(), &[]);
     centre.acks(false);
@@ -205,7 +214,7 @@ async fn alarms_that_nobody_takes_hold_up_the_stop_for_a_moment_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_cable_and_a_missing_device_are_faults_and_not_ends() {
-    let (mut centre, wired, cellular) = centre().await;
+    let (mut centre, wired, cellular) = centre();
     let edge = Edge::new(wired.address, cellular.address);
     centre.enrol(edge.dir.path(), &[]);
     edge.buttons.cut(true);
@@ -222,7 +231,7 @@ async fn a_cut_cable_and_a_missing_device_are_faults_and_not_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_daemon_on_the_same_spool_says_so_and_ends() {
-    let (_centre, wired, cellular) = centre().await;
+    let (_centre, wired, cellular) = centre();
     let edge = Edge::new(wired.address, cellular.address);
     let process = edge.start();
     edge.hears("not enrolled");

@@ -96,7 +96,7 @@ async fn line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>
 async fn answer(line: &[u8], asks: &mpsc::Sender<Ask>) -> Answer {
     let request = match Request::read(line) {
         Ok(request) => request,
-        Err(answer) => return answer,
+        Err(why) => return error(&format!("not understood: {why}")),
     };
     let (answer, answered) = oneshot::channel();
     if asks.send(Ask { request, answer }).await.is_err() {

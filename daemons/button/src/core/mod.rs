@@ -12,6 +12,7 @@ mod keep;
 mod lamp;
 mod notices;
 mod points;
+mod standing;
 
 pub use contacts::Contacts;
 pub use keep::{RETRY_EVERY, WRITE_LIMIT, Write, Written};
@@ -25,6 +26,7 @@ use alarm::wire::Status;
 use alarm::{Fault, Mode, Mono, Nature, NoticeId, PathId, PointId, Wall};
 use keep::{Disk, Keep};
 use points::Points;
+use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -48,6 +50,8 @@ pub struct Now {
 pub enum Action {
     /// Write to the spool, and say how it ended. One at a time.
     Write(Write),
+    /// Keep these bytes for the next life, in a file of their own; no answer is waited for.
+    Remember(Vec<u8>),
     /// Send a notice over a path.
     Send(Send),
     /// A new alarm is ready to leave: paths that wait for their next try should not.
@@ -71,6 +75,8 @@ pub struct Setup {
     pub spool: Spool,
     /// How the spool file was found.
     pub found: Found,
+    /// What an earlier life was last told to remember.
+    pub remembered: Vec<u8>,
     /// Makes the id of a notice.
     pub ids: Box<dyn FnMut(Wall) -> NoticeId + std::marker::Send>,
 }
@@ -95,6 +101,7 @@ pub struct Core {
     ids: Box<dyn FnMut(Wall) -> NoticeId + std::marker::Send>,
     /// Faults of the box itself that stand.
     faults: BTreeSet<Fault>,
+    standing: Standing,
     /// The last alarm of each point, which repeats name.
     last: BTreeMap<PointId, NoticeId>,
     /// When the last silent alarm was raised.
@@ -118,6 +125,7 @@ impl Core {
             lamp_shown: false,
             ids: setup.ids,
             faults: BTreeSet::new(),
+            standing: Standing::read(&setup.remembered),
             last: BTreeMap::new(),
             silent: None,
             asked: BTreeSet::new(),
@@ -128,6 +136,7 @@ impl Core {
         if setup.found != Found::Whole {
             core.raise(Fault::SpoolDamaged, now);
         }
+        core.clear_what_is_over(None, now);
         core
     }
 
@@ -209,6 +218,9 @@ impl Core {
         self.tell_dropped(now);
         if let Some(write) = self.keep.poll_write(now.mono) {
             return Some(Action::Write(write));
+        }
+        if let Some(bytes) = self.standing.poll() {
+            return Some(Action::Remember(bytes));
         }
         self.pass_on_released();
         if let Some(action) = self.actions.pop_front() {

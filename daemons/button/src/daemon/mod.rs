@@ -1,6 +1,7 @@
 //! Puts the parts together, and takes them apart in the right order.
 
 mod serve;
+mod teller;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -98,6 +99,7 @@ impl Button {
             points: config.points.clone(),
             spool: opened.spool,
             found: opened.found,
+            remembered: opened.remembered,
             ids: Box::new(new_id),
         };
         let core = Core::new(setup, clock.now());

@@ -1,5 +1,6 @@
 //! The loop between the core and everything that moves bytes. No rule is here.
 
+use super::teller::{self, News};
 use crate::clock::Clock;
 use crate::control::{Answer, Ask, Overview, PathState, Request};
 use crate::core::{Action, Core, Heard, Now, Supervised};
@@ -45,8 +46,7 @@ pub(super) struct Serve {
     unheard: BTreeSet<Line>,
     up: BTreeSet<PathId>,
     asked: BTreeMap<NoticeId, oneshot::Sender<Answer>>,
-    said: String,
-    ready: bool,
+    news: watch::Sender<News>,
     progress: Progress,
 }
 
@@ -60,7 +60,9 @@ impl Serve {
     ) -> Self {
         let unheard = points.iter().flat_map(|point| point.contacts.lines()).cloned().collect();
         let (up, asked) = (BTreeSet::new(), BTreeMap::new());
-        Self { core, clock, wires, unheard, up, asked, said: String::new(), ready: false, progress }
+        let news = watch::Sender::new(News::default());
+        tokio::spawn(teller::tell(news.subscribe()));
+        Self { core, clock, wires, unheard, up, asked, news, progress }
     }
 
     /// Until `stop`, and then until all alarms are delivered or [`FLUSH_LIMIT`] is over.
@@ -114,6 +116,7 @@ impl Serve {
     fn act_one(&mut self, action: Action) {
         match action {
             Action::Write(write) => self.wires.writer.write(write),
+            Action::Remember(bytes) => self.wires.writer.remember(bytes),
             Action::Send(send) => self.send(send),
             Action::Hurry => self.wires.nudger.nudge(Nudge::Alarm),
             Action::Lamp(lit) => self.wires.lamp.switch(lit),
@@ -155,13 +158,10 @@ impl Serve {
         }
     }
 
-    /// Ready is who has read every input once, or knows that it cannot be read.
+    /// Every input is to be heard of once, if only that it cannot be read.
     fn hear<'a>(&mut self, lines: impl Iterator<Item = &'a Line>) {
         for line in lines {
             self.unheard.remove(line);
-        }
-        if self.unheard.is_empty() && !std::mem::replace(&mut self.ready, true) {
-            unit::ready();
         }
     }
 
@@ -213,10 +213,8 @@ impl Serve {
             true => format!("{} of {} paths up, {waiting} waiting", self.up.len(), self.wires.outgoing.len()),
             false => format!("not enrolled: run `onepress enrol TICKET`; {waiting} waiting"),
         };
-        if said != self.said {
-            unit::status(&said);
-            self.said = said;
-        }
+        let news = News { ready: self.unheard.is_empty(), status: said };
+        self.news.send_if_modified(|known| std::mem::replace(known, news.clone()) != news);
     }
 
     fn overview(&self, now: Now) -> Overview {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 const SPOOL: &str = "spool";
 const BESIDE: &str = "spool.new";
+const REMEMBERED: &str = "standing.json";
 const LOCK: &str = "spool.lock";
 /// A spool that could not be read is kept for whoever comes to look.
 const UNREADABLE: &str = "spool.unreadable";
@@ -27,6 +28,8 @@ pub struct Opened {
     pub spool: Spool,
     /// How it was found.
     pub found: Found,
+    /// What [`File::remember`] was last given.
+    pub remembered: Vec<u8>,
 }
 
 /// The spool file of one daemon.
@@ -50,13 +53,14 @@ impl File {
     pub fn open(dir: &Path) -> Result<Opened, Locked> {
         let lock = lock(dir)?;
         let mut file = Self { dir: dir.to_owned(), file: None, good: 0, _lock: lock };
+        let remembered = fs::read(dir.join(REMEMBERED)).unwrap_or_default();
         Ok(match file.replay() {
-            Ok((spool, found)) => Opened { file, spool, found },
+            Ok((spool, found)) => Opened { file, spool, found, remembered },
             Err(error) => {
                 tracing::error!(%error, dir = %dir.display(), "spool unusable, presses are kept in memory; check the disk");
                 file.file = None;
                 file.set_aside();
-                Opened { file, spool: Spool::default(), found: Found::Unusable }
+                Opened { file, spool: Spool::default(), found: Found::Unusable, remembered }
             }
         })
     }
@@ -70,6 +74,14 @@ impl File {
             Write::Append { bytes, sync } => self.append(bytes, *sync),
             Write::Replace(bytes) => self.replace(bytes),
         }
+    }
+
+    /// Keeps some bytes beside the spool.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn remember(&self, bytes: &[u8]) -> io::Result<()> {
+        self.make(REMEMBERED, bytes).map(drop)
     }
 
     fn append(&mut self, bytes: &[u8], sync: bool) -> io::Result<()> {
@@ -92,28 +104,24 @@ impl File {
     }
 
     fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.dir.join(BESIDE);
-        let made = self.make(&beside, bytes);
-        match made {
-            Ok(file) => {
-                self.file = Some(file);
-                self.good = bytes.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                // It may be what fills the disk.
-                let _ = fs::remove_file(&beside);
-                Err(error)
-            }
-        }
+        self.file = Some(self.make(SPOOL, bytes)?);
+        self.good = bytes.len() as u64;
+        Ok(())
     }
 
-    fn make(&self, beside: &Path, bytes: &[u8]) -> io::Result<fs::File> {
+    /// A whole new file in the place of an old one, or the old one.
+    fn make(&self, name: &str, bytes: &[u8]) -> io::Result<fs::File> {
+        let beside = self.dir.join(BESIDE);
+        // What was begun may be what fills the disk.
+        self.try_make(&beside, name, bytes).inspect_err(|_| drop(fs::remove_file(&beside)))
+    }
+
+    fn try_make(&self, beside: &Path, name: &str, bytes: &[u8]) -> io::Result<fs::File> {
         fs::create_dir_all(&self.dir)?;
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(beside, self.dir.join(SPOOL))?;
+        fs::rename(beside, self.dir.join(name))?;
         fs::File::open(&self.dir)?.sync_all()?;
         Ok(file)
     }

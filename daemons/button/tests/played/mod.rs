@@ -1,11 +1,18 @@
 //! A played rack, and a box on simulated inputs.
 #![allow(dead_code, reason = "each test file plays with a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
-use alarm::wire::{Purpose, Status, ToBox, ToRack};
+mod desk;
+pub(crate) mod edge;
+
+use alarm::ticket::{self, Ticket};
+use alarm::wire::{EnrolAnswer, EnrolRefusal, Purpose, Status, ToBox, ToRack};
 use alarm::{BoxId, Notice, NoticeId, Wall, What};
-use link::ca::{Ca, Request};
+use desk::{Attend, serve};
+use link::ca::{Ca, Request, to_wire};
 use link::identity::{Identity, Key};
-use link::rack::{Config, Incoming, Listener, Session, Stream};
+use link::proof::SecretHash;
+use link::rack::{Config, EnrolSession, Incoming, Listener, Session, Stream};
 use link::{Clock, Keys, Name, Reason};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -28,10 +35,11 @@ pub(crate) enum Heard {
 
 /// The centre: one certificate authority, and what all its doors hear.
 pub(crate) struct Centre {
-    pub(crate) ca: Ca,
+    ca: Arc<Ca>,
     keys: Keys,
     heard: (mpsc::UnboundedSender<Heard>, mpsc::UnboundedReceiver<Heard>),
     acks: Arc<AtomicBool>,
+    renews: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<NoticeId>>>,
 }
 
@@ -42,6 +50,13 @@ pub(crate) struct Door {
     shut: Option<tokio::sync::oneshot::Sender<Reason>>,
 }
 
+/// The secret of every ticket here.
+const SECRET: [u8; 32] = [7; 32];
+
+fn name() -> Name {
+    Name::of(BoxId::new("box-1").unwrap(), "school-7".parse().ok())
+}
+
 pub(crate) fn now() -> Wall {
     Clock::system().now()
 }
@@ -49,16 +64,34 @@ pub(crate) fn now() -> Wall {
 impl Centre {
     pub(crate) fn new() -> Self {
         Self {
-            ca: Ca::create("test", now()).unwrap(),
+            ca: Arc::new(Ca::create("test", now()).unwrap()),
             keys: Keys::random(),
             heard: mpsc::unbounded_channel(),
             acks: Arc::new(AtomicBool::new(true)),
+            renews: Arc::new(AtomicBool::new(true)),
             seen: Arc::default(),
         }
     }
 
     pub(crate) fn acks(&self, acks: bool) {
         self.acks.store(acks, Ordering::SeqCst);
+    }
+
+    pub(crate) fn renews(&self, renews: bool) {
+        self.renews.store(renews, Ordering::SeqCst);
+    }
+
+    /// A ticket for the box, good at these doors.
+    pub(crate) fn ticket(&self, doors: &[SocketAddr]) -> Ticket {
+        Ticket {
+            number: "t-1".into(),
+            secret: ticket::encode(&SECRET),
+            root: self.ca.fingerprint().to_ticket(),
+            addresses: doors.iter().map(ToString::to_string).collect(),
+            name: BoxId::new("box-1").unwrap(),
+            site: "school-7".parse().ok(),
+            expires: now() + ticket::LIFETIME,
+        }
     }
 
     /// Gives a box an identity, as an enrolment would have.
@@ -69,7 +102,7 @@ impl Centre {
     /// The same at another time.
     pub(crate) fn enrol_at(&self, dir: &Path, racks: &[SocketAddr], at: Wall) {
         let key = Key::generate();
-        let name = Name::of(BoxId::new("box-1").unwrap(), "school-7".parse().ok());
+        let name = name();
         let request = Request::from_der(&key.request()).unwrap();
         let chain = self.ca.issue_box(&request, &name, at).unwrap();
         let racks = racks.iter().map(ToString::to_string).collect();
@@ -77,71 +110,105 @@ impl Centre {
         identity.store(dir).unwrap();
     }
 
-    /// Opens a door, `127.0.0.1:0` or one that was open before.
-    pub(crate) async fn open(&self, address: &str) -> Door {
+    /// Opens a door that was open before, as soon as its former life has let go of the socket.
+    pub(crate) async fn reopen(&self, address: SocketAddr) -> Door {
+        let free = async {
+            while std::net::UdpSocket::bind(address).is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, free).await.expect("the address becomes free");
+        self.open(&address.to_string())
+    }
+
+    /// Opens a door.
+    pub(crate) fn open(&self, address: &str) -> Door {
         let own = self.ca.issue_rack(&["127.0.0.1".into()], now()).unwrap();
         let config = Config { own, keys: self.keys.clone(), clock: Clock::system() };
         let listener = Listener::bind(address.parse().unwrap(), config).unwrap();
         let address = listener.local_addr().unwrap();
         let (shut, asked) = tokio::sync::oneshot::channel();
-        let attend = Attend { heard: self.heard.0.clone(), acks: self.acks.clone(), seen: self.seen.clone() };
+        let attend = Attend {
+            heard: self.heard.0.clone(),
+            ca: self.ca.clone(),
+            acks: self.acks.clone(),
+            renews: self.renews.clone(),
+            seen: self.seen.clone(),
+        };
         let task = tokio::spawn(serve(listener, attend, asked));
         Door { address, task, shut: Some(shut) }
     }
 
-    /// The next thing that was heard.
-    pub(crate) async fn next(&mut self) -> Heard {
-        timeout(SOON, self.heard.1.recv()).await.expect("the rack hears something").unwrap()
-    }
-
-    /// The next notice, over which path.
-    pub(crate) async fn notice(&mut self) -> (String, Notice) {
-        loop {
-            if let Heard::Notice(path, notice) = self.next().await {
-                return (path, notice);
+    /// The next thing heard that is meant.
+    async fn next<T>(&mut self, mut meant: impl FnMut(Heard) -> Option<T>) -> T {
+        let mut heard = Vec::new();
+        let found = timeout(SOON, async {
+            loop {
+                let next = self.heard.1.recv().await.expect("the sender is ours");
+                heard.push(next.clone());
+                if let Some(found) = meant(next) {
+                    return found;
+                }
             }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => panic!("heard only {heard:#?}"),
         }
     }
 
     /// The next alarm, over which path.
     pub(crate) async fn alarm(&mut self) -> (String, Notice) {
-        loop {
-            let (path, notice) = self.notice().await;
-            if matches!(notice.what, What::Alarm { .. }) {
-                return (path, notice);
-            }
-        }
+        self.next(|heard| match heard {
+            Heard::Notice(path, notice) if matches!(notice.what, What::Alarm { .. }) => Some((path, notice)),
+            Heard::Notice(..) | Heard::Status(..) => None,
+        })
+        .await
     }
 
     /// The next notice of this kind, whatever the path.
     pub(crate) async fn hears(&mut self, what: &What) -> Notice {
-        loop {
-            let (_, notice) = self.notice().await;
-            if notice.what == *what {
-                return notice;
-            }
-        }
+        self.next(|heard| match heard {
+            Heard::Notice(_, notice) if notice.what == *what => Some(notice),
+            Heard::Notice(..) | Heard::Status(..) => None,
+        })
+        .await
     }
 
     /// The next status report of which `holds`.
     pub(crate) async fn status(&mut self, holds: impl Fn(&Status) -> bool) -> Status {
-        loop {
-            match self.next().await {
-                Heard::Status(_, status) if holds(&status) => return status,
-                Heard::Status(..) | Heard::Notice(..) => {}
+        self.next(|heard| match heard {
+            Heard::Status(_, status) if holds(&status) => Some(status),
+            Heard::Notice(..) | Heard::Status(..) => None,
+        })
+        .await
+    }
+
+    /// A status report of which `holds` over each of these paths.
+    pub(crate) async fn status_over(&mut self, paths: &[&str], holds: impl Fn(&Status) -> bool) {
+        let mut missing: Vec<_> = paths.to_vec();
+        self.next(|heard| {
+            if let Heard::Status(over, status) = heard
+                && holds(&status)
+            {
+                missing.retain(|path| *path != over);
             }
-        }
+            missing.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// Nothing but repeats and status comes for a while.
     pub(crate) async fn hears_no_new_alarm_for(&mut self, span: Duration, known: NoticeId) {
-        let _ = timeout(span, async {
-            loop {
-                let (_, notice) = self.alarm().await;
-                assert_eq!(notice.id, known, "a new alarm: {notice:?}");
+        let other = self.next(|heard| match heard {
+            Heard::Notice(_, notice) if matches!(notice.what, What::Alarm { .. }) => {
+                (notice.id != known).then_some(notice)
             }
-        })
-        .await;
+            Heard::Notice(..) | Heard::Status(..) => None,
+        });
+        if let Ok(other) = timeout(span, other).await {
+            panic!("a new alarm: {other:?}");
+        }
     }
 
     /// How often each alarm was taken: always once.
@@ -163,67 +230,5 @@ impl Door {
         self.task.abort();
         let _ = self.task.await;
         self.address
-    }
-}
-
-#[derive(Clone)]
-struct Attend {
-    heard: mpsc::UnboundedSender<Heard>,
-    acks: Arc<AtomicBool>,
-    seen: Arc<Mutex<Vec<NoticeId>>>,
-}
-
-async fn serve(mut listener: Listener, attend: Attend, mut shut: tokio::sync::oneshot::Receiver<Reason>) {
-    let mut sessions = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            incoming = listener.accept() => match incoming {
-                Ok(Incoming::Box(session)) => { sessions.spawn(attend.clone().session(session)); }
-                Ok(Incoming::Enrolment(_)) => {}
-                Err(_) => return,
-            },
-            reason = &mut shut => return listener.shut(reason.unwrap_or(Reason::Done)).await,
-        }
-    }
-}
-
-impl Attend {
-    async fn session(self, mut session: Session) {
-        let mut streams = tokio::task::JoinSet::new();
-        while let Ok(stream) = session.accept_stream().await {
-            streams.spawn(self.clone().stream(stream));
-        }
-    }
-
-    async fn stream(self, mut stream: Stream) {
-        let path = stream.hello().path.to_string();
-        while let Ok(Some(message)) = stream.recv().await {
-            let answer = match message {
-                ToRack::Notice(notice) => self.notice(&path, notice),
-                ToRack::Status(status) => {
-                    assert_eq!(stream.purpose(), Purpose::Status);
-                    let _ = self.heard.send(Heard::Status(path.clone(), status));
-                    Some(ToBox::Seen { now: now() })
-                }
-                other => panic!("unexpected {other:?}"),
-            };
-            if let Some(answer) = answer
-                && stream.send(&answer).await.is_err()
-            {
-                return;
-            }
-        }
-    }
-
-    fn notice(&self, path: &str, notice: Notice) -> Option<ToBox> {
-        let id = notice.id;
-        if matches!(notice.what, What::Alarm { .. }) {
-            let mut seen = self.seen.lock().unwrap();
-            if !seen.contains(&id) {
-                seen.push(id);
-            }
-        }
-        let _ = self.heard.send(Heard::Notice(path.into(), notice));
-        self.acks.load(Ordering::SeqCst).then_some(ToBox::Ack { id })
     }
 }

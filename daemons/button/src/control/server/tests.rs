@@ -2,7 +2,7 @@ use super::*;
 use tokio::io::AsyncReadExt;
 
 /// A control socket that answers every request with an error that says `heard`.
-async fn socket() -> (tempfile::TempDir, std::path::PathBuf) {
+fn socket() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let (asks, mut asked) = mpsc::channel::<Ask>(1);
@@ -26,7 +26,7 @@ async fn say(path: &Path, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn every_line_is_answered() {
-    let (_dir, path) = socket().await;
+    let (_dir, path) = socket();
     let said = say(&path, b"{\"do\":\"status\"}\nnonsense\n{\"do\":\"press\"}\n").await;
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), 3);
@@ -36,7 +36,7 @@ async fn every_line_is_answered() {
 
 #[tokio::test]
 async fn a_long_or_cut_line_is_refused_and_ends_the_connection() {
-    let (_dir, path) = socket().await;
+    let (_dir, path) = socket();
     let long = vec![b' '; 3 * usize::try_from(REQUEST_MAX).unwrap()];
     let mut stream = UnixStream::connect(&path).await.unwrap();
     // The box may have closed before all of it is written.
@@ -58,7 +58,7 @@ async fn the_socket_is_for_the_group_and_replaces_a_stale_one() {
 
 #[tokio::test]
 async fn more_connections_than_places_wait_for_one() {
-    let (_dir, path) = socket().await;
+    let (_dir, path) = socket();
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS_MAX {
         held.push(UnixStream::connect(&path).await.unwrap());

@@ -146,3 +146,12 @@ fn a_full_spool_is_told_once_and_cleared_when_half_is_free() {
     let left = Spool::replay(&rig.file).spool.waiting();
     assert!(left.iter().any(|notice| notice.what == What::Cleared { fault: Fault::SpoolFull }), "{left:?}");
 }
+
+#[test]
+fn a_fault_of_the_box_that_a_restart_ended_is_cleared() {
+    let mut rig = rig();
+    rig.disk = Some(Written::Failed);
+    rig.set("gate", true);
+    assert_eq!(rig.told(), [press(), BROKEN]);
+    assert_eq!(rig.again(gate()).told(), [MENDED]);
+}

@@ -50,31 +50,34 @@ fn every_kind_of_point_has_its_words() {
     }
 }
 
-/// What stood in the spool when the box was switched off, how long ago, what is found, and what is told.
+/// What stood in the spool when the box was switched off, how long ago, whether the clock is sure, and
+/// how many alarms a button makes that is found pressed.
 #[test]
 fn a_button_found_at_the_start() {
-    let pressed = [alarm(Mode::Silent, true)];
-    let none = [];
-    let table: &[(Vec<Supervised>, u64, bool, bool, &[What])] = &[
-        (latched(), 1000, true, true, &none),
-        (latched(), 600 * MINUTE, true, true, &none),
-        (latched(), 1000, false, true, &none),
-        (gate(), 5 * MINUTE - 1000, true, true, &none),
-        (gate(), 5 * MINUTE + 1000, true, true, &pressed),
-        (gate(), 1000, false, true, &pressed),
+    let table = [
+        (latched(), 1000, true, 0),
+        (latched(), 600 * MINUTE, true, 0),
+        (latched(), 1000, false, 0),
+        (gate(), 5 * MINUTE - 1000, true, 0),
+        (gate(), 5 * MINUTE + 1000, true, 1),
+        (gate(), 1000, false, 1),
     ];
-    for (points, later, sure, found, expected) in table {
+    for (points, later, sure, alarms) in table {
         let mut before = Rig::new(points.clone());
         before.set("gate", false);
         before.set("gate", true);
         let id = before.sent[0].id;
         before.ack_all();
 
-        let mut after = Rig::found(points.clone(), &before.file, *later, Found::Whole, *sure);
-        after.set("gate", *found);
-        assert_eq!(after.told(), *expected, "{later} ms later, clock sure {sure}");
+        let mut after = Rig::found(points.clone(), &before.file, later, Found::Whole, sure);
+        after.set("gate", true);
+        assert_eq!(
+            after.told(),
+            vec![alarm(Mode::Silent, true); alarms],
+            "{later} ms later, clock sure {sure}"
+        );
 
-        let mut at_rest = Rig::found(points.clone(), &before.file, *later, Found::Whole, *sure);
+        let mut at_rest = Rig::found(points.clone(), &before.file, later, Found::Whole, sure);
         at_rest.set("gate", false);
         assert_eq!(at_rest.told(), [What::Restored { of: Some(id) }], "{later} ms later, clock sure {sure}");
     }
@@ -182,4 +185,32 @@ fn the_status_shows_what_points_settled_on() {
     let status = rig.core.status(rig.now());
     let states: Vec<_> = status.points.iter().map(|point| point.state).collect();
     assert_eq!((states, status.waiting), (vec![State::Active, State::Unknown], 1));
+}
+
+#[test]
+fn a_wire_mended_while_the_box_was_off_is_cleared_once() {
+    let cut = [("gate-no", false), ("gate-nc", false)];
+    let whole = [("gate-no", false), ("gate-nc", true)];
+    let (fault, cleared) = (What::Fault { fault: Fault::WireCut }, What::Cleared { fault: Fault::WireCut });
+    for mended in [true, false] {
+        let mut rig = Rig::new(gate());
+        rig.levels(&cut);
+        rig.pass(1000);
+        assert_eq!(rig.told(), std::slice::from_ref(&fault));
+        rig.ack_all();
+
+        let mut rig = rig.again(gate());
+        rig.levels(if mended { &whole } else { &cut });
+        rig.pass(1000);
+        assert_eq!(rig.told(), [if mended { cleared.clone() } else { fault.clone() }]);
+        rig.levels(&whole);
+        rig.pass(1000);
+        assert_eq!(rig.told(), [cleared.clone()][usize::from(mended)..]);
+        rig.ack_all();
+
+        let mut rig = rig.again(gate());
+        rig.levels(&whole);
+        rig.pass(1000);
+        assert_eq!(rig.told(), []);
+    }
 }

@@ -14,6 +14,7 @@ pub(super) struct Rig {
     /// How writes end; `None` leaves them under way.
     pub(super) disk: Option<Written>,
     pub(super) file: Vec<u8>,
+    pub(super) remembered: Vec<u8>,
     pub(super) sent: Vec<Notice>,
     pub(super) lamp: Vec<bool>,
     pub(super) answers: Vec<(NoticeId, bool)>,
@@ -63,7 +64,23 @@ impl Rig {
         Self::found(points, file, ms, Found::Whole, true)
     }
 
+    /// The next life of this box.
+    pub(super) fn again(self, points: Vec<Supervised>) -> Self {
+        Self::begin(points, &self.file, self.remembered, self.ms, Found::Whole, true)
+    }
+
     pub(super) fn found(points: Vec<Supervised>, file: &[u8], ms: u64, found: Found, sure: bool) -> Self {
+        Self::begin(points, file, Vec::new(), ms, found, sure)
+    }
+
+    fn begin(
+        points: Vec<Supervised>,
+        file: &[u8],
+        remembered: Vec<u8>,
+        ms: u64,
+        found: Found,
+        sure: bool,
+    ) -> Self {
         let spool = Spool::replay(file).spool;
         let mut count = 0_u32;
         let ids = Box::new(move |wall: Wall| {
@@ -72,12 +89,13 @@ impl Rig {
             NoticeId::new(wall.millis(), [0, 0, 0, 0, 0, 0, a, b, c, d])
         });
         let now = now(ms, sure);
-        let core = Core::new(Setup { points, spool, found, ids }, now);
+        let core = Core::new(Setup { points, spool, found, remembered, ids }, now);
         let mut rig = Self {
             core,
             sure,
             disk: Some(Written::Kept),
             file: file.to_vec(),
+            remembered: Vec::new(),
             sent: Vec::new(),
             lamp: Vec::new(),
             answers: Vec::new(),
@@ -162,6 +180,7 @@ impl Rig {
                 }
                 Action::Lamp(lit) => self.lamp.push(lit),
                 Action::Answer { id, on_disk } => self.answers.push((id, on_disk)),
+                Action::Remember(bytes) => self.remembered = bytes,
                 Action::Hurry => {}
             }
         }
