@@ -63,6 +63,8 @@ export const en: Record<keyof typeof zh, string> = {
   'news.offered': 'Offered to this seat: {nature} {kind}, {site}, {place}. {mode}',
 
   'seat.quiet': 'No incidents',
+  'seat.unknown': 'Alarms unknown',
+  'seat.unknown-help': 'While the desk is lost, this screen shows what was known before.',
   'seat.watching': 'On watch: {up} of {n} boxes reachable',
   'seat.keys': 'When one comes: Enter answers, Space acknowledges, ↑ ↓ choose',
   'queue.label': 'Queue',

@@ -61,6 +61,8 @@ export const zh = {
   'news.offered': '转接给本席：{nature} {kind}，{site}，{place}。{mode}',
 
   'seat.quiet': '当前没有警情',
+  'seat.unknown': '无法得知当前警情',
+  'seat.unknown-help': '与接警服务器失联期间，本屏幕显示的是中断前的内容。',
   'seat.watching': '值守中：{up}/{n} 台前端设备在线',
   'seat.keys': '新警情出现时：Enter 接警，空格确认，↑ ↓ 选择',
   'queue.label': '排队',
