@@ -9,6 +9,7 @@ pub mod keeper;
 pub mod plug;
 pub mod record;
 pub mod sandbox;
+pub mod sim;
 pub mod storm;
 pub mod stranger;
 pub mod uml;
