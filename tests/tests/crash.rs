@@ -66,7 +66,7 @@ fn a_fault_that_ended_while_the_box_was_down_is_over() {
 }
 
 #[test]
-fn a_fault_that_began_while_the_box_was_down_is_told_once() {
+fn a_fault_that_began_while_the_box_was_down_stands_until_it_is_over() {
     let mut centre = Centre::start(1, &PLAN());
     let school = &mut centre.schools[0];
     school.daemon().kill();

@@ -164,16 +164,10 @@ fn run(program: &str, order: &str) {
 
 fn press(centre: &Centre) {
     let school = &centre.schools[0];
-    let state = |wanted| {
-        let gate = move |point: &serde_json::Value| {
-            point["point"] == json!("gate") && point["state"] == json!(wanted)
-        };
-        move || school.status().ok()?["points"].as_array()?.iter().any(gate).then_some(())
-    };
     school.press(Button::Gate);
-    until("the box has seen the press", state("active"));
+    until("the box has seen the press", || school.is("gate", "active").then_some(()));
     school.release(Button::Gate);
-    until("the box has seen the release", state("rest"));
+    until("the box has seen the release", || school.is("gate", "rest").then_some(()));
 }
 
 /// The press goes out on both paths at once, so a path that is dead and not yet known to be costs no time.

@@ -40,14 +40,26 @@ fn nothing_is_lost_by_stops_in_a_storm_of_presses() {
     done.assert_recorded_once(&record);
 }
 
+/// The contacts have to hold for 30 ms: a box that is told to stop before that waits for them, and for the ACK. On a
+/// busy machine it may not have heard of the finger yet; then the next start finds the button pressed.
 #[test]
-fn a_box_that_is_stopped_with_the_finger_on_the_button_has_told_the_press() {
+fn a_box_that_is_stopped_with_the_finger_on_the_button_tells_the_press_first() {
     let mut centre = Centre::start(1, &Plan::default());
-    centre.schools[0].press(Button::Gate);
-    // Longer than the contacts bounce, shorter than anything else takes.
-    pause(Duration::from_millis(60));
-    ends_well(centre.schools[0].daemon());
-    assert_eq!(centre.presses(), 1, "told before the end");
+    let mut told_first = 0;
+    for (presses, held_ms) in (1..).zip([5, 10, 15, 20, 25]) {
+        centre.schools[0].press(Button::Gate);
+        pause(Duration::from_millis(held_ms));
+        ends_well(centre.schools[0].daemon());
+        told_first += usize::from(centre.presses() == presses);
+
+        centre.schools[0].start_again().unwrap();
+        until("the press is shown", || (centre.presses() == presses).then_some(()));
+        centre.schools[0].release(Button::Gate);
+        until("the button is back", || centre.schools[0].is("gate", "rest").then_some(()));
+    }
+    assert!(told_first > 0, "not one of the presses was told before the end");
+    let record = Record::of(&mut centre.rack, &centre.programs);
+    assert_eq!(record.presses("box-1", "gate"), 5);
 }
 
 #[test]

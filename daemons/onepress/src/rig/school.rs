@@ -129,6 +129,13 @@ impl School {
         control::ask(&self.socket(), &json!({ "do": "status" }))
     }
 
+    /// Whether a point has settled on this state: `rest`, `active`, `faulty`.
+    pub fn is(&self, point: &str, state: &str) -> bool {
+        let status = self.status().unwrap_or_default();
+        let mut points = status["points"].as_array().into_iter().flatten();
+        points.any(|entry| entry["point"] == json!(point) && entry["state"] == json!(state))
+    }
+
     /// Its control socket.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("button.sock")
