@@ -26,6 +26,7 @@ pub(super) struct Connection {
 }
 
 impl World {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "`World::happen` sends only these here")]
     pub(super) fn carry(&mut self, happening: Happening) -> Checked {
         match happening {
             Happening::PathCut { site, path } if !self.mended => {

@@ -13,6 +13,7 @@
 mod carry;
 mod desk;
 mod disk;
+mod fingers;
 mod happening;
 mod ledger;
 mod look;

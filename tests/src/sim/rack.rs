@@ -16,6 +16,7 @@ const WALL_DELAY_MS: u64 = 5;
 const COMMIT_LONGEST_MS: u64 = 40;
 
 impl World {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "`World::happen` sends only these here")]
     pub(super) fn rack(&mut self, happening: Happening) -> Checked {
         use Happening as H;
         match happening {

@@ -17,7 +17,9 @@ pub(super) type Sounding = Rc<BTreeSet<NoticeId>>;
 pub(super) struct Wall {
     pub(super) panel: Panel,
     pub(super) sounding: Sounding,
-    /// Everything that sounded when somebody pressed the button.
+    /// Everything that has sounded here.
+    heard: BTreeSet<NoticeId>,
+    /// What had when somebody pressed the button.
     pub(super) seen: BTreeSet<NoticeId>,
     acknowledged: Option<(u64, Mono)>,
 }
@@ -25,12 +27,19 @@ pub(super) struct Wall {
 impl Wall {
     pub(super) fn new(limit: Duration) -> Self {
         let panel = Panel::new(limit);
-        Self { panel, sounding: Sounding::default(), seen: BTreeSet::new(), acknowledged: None }
+        Self {
+            panel,
+            sounding: Sounding::default(),
+            heard: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            acknowledged: None,
+        }
     }
 
     /// The desk has spoken; the acknowledgement that it seems to have missed.
     pub(super) fn hear(&mut self, signals: Signals, sounding: Sounding, now: Mono) -> Option<u64> {
         self.panel.handle_signals(signals, now);
+        self.heard.extend(sounding.iter());
         self.sounding = sounding;
         let (newest, at) = self.acknowledged?;
         let unheard = signals.unacknowledged > 0 && signals.newest <= newest;
@@ -45,7 +54,7 @@ impl Wall {
     pub(super) fn press(&mut self, now: Mono) -> Option<u64> {
         match self.panel.handle_acknowledge(now) {
             Acknowledged::Tell { newest } => {
-                self.seen.extend(self.sounding.iter());
+                self.seen.clone_from(&self.heard);
                 self.acknowledged = Some((newest, now));
                 Some(newest)
             }
