@@ -33,6 +33,9 @@ const HEADER: usize = 12;
 enum Record {
     Notice(Notice),
     Done(NoticeId),
+    /// After a rewrite: the records that follow tell of points and faults, not the waiting notices before, some of
+    /// which have been overtaken by notices that are done.
+    Known,
     /// After a rewrite: this point is active, and that was reported.
     Held {
         point: PointId,
@@ -124,6 +127,10 @@ impl Spool {
         match record {
             Record::Notice(notice) => self.insert(notice),
             Record::Done(id) => self.remove(id),
+            Record::Known => {
+                self.held.clear();
+                self.standing.clear();
+            }
             Record::Held { point, alarm, at } => {
                 self.held.insert(point, Held { alarm, at });
             }
@@ -264,7 +271,7 @@ impl Spool {
         });
         let standing = self.standing.iter().cloned().map(|(point, fault)| Record::Standing { point, fault });
         let notices = waiting.into_iter().map(|(_, notice)| Record::Notice(notice));
-        let records: Vec<_> = notices.chain(held).chain(standing).collect();
+        let records: Vec<_> = notices.chain([Record::Known]).chain(held).chain(standing).collect();
         self.records = records.len();
         records.iter().flat_map(frame).collect()
     }
@@ -364,6 +371,25 @@ mod tests {
             let again = Spool::replay(&replayed.rewritten()).spool;
             assert_eq!(again.standing(Some(&gate)).count(), 0);
         }
+    }
+
+    #[test]
+    fn an_end_that_was_written_down_before_its_beginning_survives_a_rewrite() {
+        let mut spool = Spool::default();
+        let fault = Fault::WireCut;
+        spool.keep(alarm(1, "gate"));
+        spool.keep(notice(2, "office", What::Fault { fault: fault.clone() }));
+        for end in [
+            notice(3, "gate", What::Restored { of: None }),
+            notice(4, "office", What::Cleared { fault: fault.clone() }),
+        ] {
+            spool.keep(end.clone());
+            spool.done(end.id).unwrap();
+        }
+        let again = Spool::replay(&spool.rewritten()).spool;
+        let [gate, office] = ["gate", "office"].map(|point| PointId::new(point).unwrap());
+        assert_eq!((again.len(), again.held(&gate)), (2, None));
+        assert_eq!(again.standing(Some(&office)).count(), 0);
     }
 
     #[test]
