@@ -190,6 +190,10 @@ impl Keep {
         disk.into_iter().chain(self.outbox.deadline()).min()
     }
 
+    pub(super) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
     pub(super) fn held(&self, point: &PointId) -> Option<Held> {
         self.spool.held(point)
     }

@@ -12,7 +12,6 @@ mod keep;
 mod lamp;
 mod notices;
 mod points;
-mod standing;
 
 pub use contacts::Contacts;
 pub use keep::{RETRY_EVERY, WRITE_LIMIT, Write, Written};
@@ -26,7 +25,6 @@ use alarm::wire::Status;
 use alarm::{Fault, Mode, Mono, Nature, NoticeId, PathId, PointId, Wall};
 use keep::{Disk, Keep};
 use points::Points;
-use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -50,8 +48,6 @@ pub struct Now {
 pub enum Action {
     /// Write to the spool, and say how it ended. One at a time.
     Write(Write),
-    /// Keep these bytes for the next life, in a file of their own; no answer is waited for.
-    Remember(Vec<u8>),
     /// Send a notice over a path.
     Send(Send),
     /// A new alarm is ready to leave: paths that wait for their next try should not.
@@ -75,8 +71,6 @@ pub struct Setup {
     pub spool: Spool,
     /// How the spool file was found.
     pub found: Found,
-    /// What an earlier life was last told to remember.
-    pub remembered: Vec<u8>,
     /// Makes the id of a notice.
     pub ids: Box<dyn FnMut(Wall) -> NoticeId + std::marker::Send>,
 }
@@ -101,7 +95,6 @@ pub struct Core {
     ids: Box<dyn FnMut(Wall) -> NoticeId + std::marker::Send>,
     /// Faults of the box itself that stand.
     faults: BTreeSet<Fault>,
-    standing: Standing,
     /// The last alarm of each point, which repeats name.
     last: BTreeMap<PointId, NoticeId>,
     /// When the last silent alarm was raised.
@@ -117,7 +110,7 @@ impl Core {
     /// A box that has just started.
     pub fn new(setup: Setup, now: Now) -> Self {
         let keep = Keep::new(setup.spool, setup.found == Found::Unusable);
-        let points = Points::new(setup.points, |point| keep.held(point), now);
+        let points = Points::new(setup.points, keep.spool(), now);
         let mut core = Self {
             points,
             keep,
@@ -125,7 +118,6 @@ impl Core {
             lamp_shown: false,
             ids: setup.ids,
             faults: BTreeSet::new(),
-            standing: Standing::read(&setup.remembered),
             last: BTreeMap::new(),
             silent: None,
             asked: BTreeSet::new(),
@@ -136,7 +128,7 @@ impl Core {
         if setup.found != Found::Whole {
             core.raise(Fault::SpoolDamaged, now);
         }
-        core.clear_what_is_over(None, now);
+        core.clear_what_is_over(now);
         core
     }
 
@@ -218,9 +210,6 @@ impl Core {
         self.tell_dropped(now);
         if let Some(write) = self.keep.poll_write(now.mono) {
             return Some(Action::Write(write));
-        }
-        if let Some(bytes) = self.standing.poll() {
-            return Some(Action::Remember(bytes));
         }
         self.pass_on_released();
         if let Some(action) = self.actions.pop_front() {

@@ -15,18 +15,19 @@ impl Core {
             self.tell_one(id, kind, outcome, now);
         }
         self.restore_what_was_found_at_rest(now);
-        for place in 0..self.points.count() {
-            if matches!(self.points.state(place), State::Rest | State::Active) {
-                let id = self.points.point(place).id.clone();
-                self.clear_what_is_over(Some(&id), now);
-            }
-        }
     }
 
-    /// Faults that an earlier life told of and that this one finds gone.
-    pub(super) fn clear_what_is_over(&mut self, point: Option<&PointId>, now: Now) {
-        for fault in self.standing.over(point) {
-            self.notice(point.cloned(), What::Cleared { fault }, now);
+    /// Faults that an earlier life told of, and whose end no reading of a point will tell.
+    pub(super) fn clear_what_is_over(&mut self, now: Now) {
+        let mut over: Vec<_> = self.keep.spool().standing(None).map(|fault| (None, fault.clone())).collect();
+        over.retain(|(_, fault)| !self.faults.contains(fault));
+        for place in 0..self.points.count() {
+            let id = self.points.point(place).id.clone();
+            let missed = self.keep.spool().standing(Some(&id)).any(|fault| *fault == Fault::EdgesMissed);
+            over.extend(missed.then_some((Some(id), Fault::EdgesMissed)));
+        }
+        for (point, fault) in over {
+            self.notice(point, What::Cleared { fault }, now);
         }
     }
 
@@ -183,7 +184,6 @@ impl Core {
 
     fn notice(&mut self, point: Option<PointId>, what: What, now: Now) -> NoticeId {
         let id = (self.ids)(now.wall);
-        self.standing.note(point.as_ref(), &what);
         self.keep.handle_notice(Notice { id, point, at: now.wall, clock_sure: now.sure, what })
     }
 }

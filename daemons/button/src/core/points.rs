@@ -2,7 +2,7 @@
 
 use super::contacts::{Contacts, Levels, Place};
 use alarm::point::{Before, Kind, Outcome, Point, Reading, State, Watch};
-use alarm::spool::Held;
+use alarm::spool::{Held, Spool};
 use alarm::wire::PointStatus;
 use alarm::{Fault, Mono, PointId};
 use hw::Line;
@@ -53,11 +53,12 @@ pub(super) struct Points {
 }
 
 impl Points {
-    pub(super) fn new(points: Vec<Supervised>, held: impl Fn(&PointId) -> Option<Held>, now: Now) -> Self {
+    pub(super) fn new(points: Vec<Supervised>, spool: &Spool, now: Now) -> Self {
         let levels = Levels::new(points.iter().map(|supervised| supervised.contacts.clone()).collect());
         let watch = |supervised: Supervised| {
-            let before = before(supervised.point.kind, held(&supervised.point.id), now);
-            Watch::new(supervised.point, before)
+            let before = before(supervised.point.kind, spool.held(&supervised.point.id), now);
+            let told: Vec<_> = spool.standing(Some(&supervised.point.id)).cloned().collect();
+            Watch::new(supervised.point, before).with_told(told)
         };
         let watches: Vec<_> = points.into_iter().map(watch).collect();
         Self { missed: vec![None; watches.len()], watches, levels }

@@ -99,7 +99,6 @@ impl Button {
             points: config.points.clone(),
             spool: opened.spool,
             found: opened.found,
-            remembered: opened.remembered,
             ids: Box::new(new_id),
         };
         let core = Core::new(setup, clock.now());

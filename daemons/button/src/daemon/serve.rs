@@ -116,7 +116,6 @@ impl Serve {
     fn act_one(&mut self, action: Action) {
         match action {
             Action::Write(write) => self.wires.writer.write(write),
-            Action::Remember(bytes) => self.wires.writer.remember(bytes),
             Action::Send(send) => self.send(send),
             Action::Hurry => self.wires.nudger.nudge(Nudge::Alarm),
             Action::Lamp(lit) => self.wires.lamp.switch(lit),

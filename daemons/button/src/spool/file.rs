@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 const SPOOL: &str = "spool";
 const BESIDE: &str = "spool.new";
-const REMEMBERED: &str = "standing.json";
 const LOCK: &str = "spool.lock";
 /// A spool that could not be read is kept for whoever comes to look.
 const UNREADABLE: &str = "spool.unreadable";
@@ -28,8 +27,6 @@ pub struct Opened {
     pub spool: Spool,
     /// How it was found.
     pub found: Found,
-    /// What [`File::remember`] was last given.
-    pub remembered: Vec<u8>,
 }
 
 /// The spool file of one daemon.
@@ -53,14 +50,13 @@ impl File {
     pub fn open(dir: &Path) -> Result<Opened, Locked> {
         let lock = lock(dir)?;
         let mut file = Self { dir: dir.to_owned(), file: None, good: 0, _lock: lock };
-        let remembered = fs::read(dir.join(REMEMBERED)).unwrap_or_default();
         Ok(match file.replay() {
-            Ok((spool, found)) => Opened { file, spool, found, remembered },
+            Ok((spool, found)) => Opened { file, spool, found },
             Err(error) => {
                 tracing::error!(%error, dir = %dir.display(), "spool unusable, presses are kept in memory; check the disk");
                 file.file = None;
                 file.set_aside();
-                Opened { file, spool: Spool::default(), found: Found::Unusable, remembered }
+                Opened { file, spool: Spool::default(), found: Found::Unusable }
             }
         })
     }
@@ -74,14 +70,6 @@ impl File {
             Write::Append { bytes, sync } => self.append(bytes, *sync),
             Write::Replace(bytes) => self.replace(bytes),
         }
-    }
-
-    /// Keeps some bytes beside the spool.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn remember(&self, bytes: &[u8]) -> io::Result<()> {
-        self.make(REMEMBERED, bytes).map(drop)
     }
 
     fn append(&mut self, bytes: &[u8], sync: bool) -> io::Result<()> {

@@ -7,8 +7,6 @@ use unit::Progress;
 
 /// The core has one write under way at a time.
 const WRITES_MAX: usize = 1;
-/// Beside it some things to remember, of which only the last counts.
-const ORDERS_MAX: usize = 8;
 /// How often an idle writer says that it lives.
 const IDLE_BEAT: Duration = Duration::from_secs(1);
 
@@ -16,16 +14,10 @@ const IDLE_BEAT: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done(pub Written);
 
-#[derive(Debug)]
-enum Order {
-    Write(Write),
-    Remember(Vec<u8>),
-}
-
 /// The thread that writes the spool: an fsync blocks, and nothing else waits behind it.
 #[derive(Debug)]
 pub struct Writer {
-    orders: SyncSender<Order>,
+    orders: SyncSender<Write>,
 }
 
 impl Writer {
@@ -34,7 +26,7 @@ impl Writer {
     /// # Errors
     /// When there can be no thread.
     pub fn start(file: File, progress: Progress) -> std::io::Result<(Self, mpsc::Receiver<Done>)> {
-        let (orders, given) = sync_channel(ORDERS_MAX);
+        let (orders, given) = sync_channel(WRITES_MAX);
         let (answers, done) = mpsc::channel(WRITES_MAX);
         let thread = std::thread::Builder::new().name("spool".into());
         thread.spawn(move || run(file, &given, &answers, progress))?;
@@ -43,33 +35,20 @@ impl Writer {
 
     /// Hands over a write; its end comes through the receiver.
     pub fn write(&self, write: Write) {
-        match self.orders.try_send(Order::Write(write)) {
+        match self.orders.try_send(write) {
             Ok(()) => {}
             // The core waits for an answer and gives up after its limit: that is a fault, not a reason to die.
             Err(TrySendError::Full(_)) => tracing::error!("spool writer is stuck"),
             Err(TrySendError::Disconnected(_)) => tracing::error!("spool writer has ended"),
         }
     }
-
-    /// Hands over what is to be remembered. Nobody waits for it, and a stuck disk may lose it.
-    pub fn remember(&self, bytes: Vec<u8>) {
-        if self.orders.try_send(Order::Remember(bytes)).is_err() {
-            tracing::debug!("standing faults are not remembered");
-        }
-    }
 }
 
-fn run(mut file: File, orders: &Receiver<Order>, answers: &mpsc::Sender<Done>, progress: Progress) {
+fn run(mut file: File, orders: &Receiver<Write>, answers: &mpsc::Sender<Done>, progress: Progress) {
     let mut failing = false;
     loop {
         let write = match orders.recv_timeout(IDLE_BEAT) {
-            Ok(Order::Write(write)) => write,
-            Ok(Order::Remember(bytes)) => {
-                if let Err(error) = file.remember(&bytes) {
-                    tracing::debug!(%error, "standing faults are not remembered");
-                }
-                continue;
-            }
+            Ok(write) => write,
             Err(RecvTimeoutError::Timeout) => {
                 progress.beat();
                 continue;

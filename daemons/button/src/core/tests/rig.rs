@@ -14,7 +14,6 @@ pub(super) struct Rig {
     /// How writes end; `None` leaves them under way.
     pub(super) disk: Option<Written>,
     pub(super) file: Vec<u8>,
-    pub(super) remembered: Vec<u8>,
     pub(super) sent: Vec<Notice>,
     pub(super) lamp: Vec<bool>,
     pub(super) answers: Vec<(NoticeId, bool)>,
@@ -66,21 +65,10 @@ impl Rig {
 
     /// The next life of this box.
     pub(super) fn again(self, points: Vec<Supervised>) -> Self {
-        Self::begin(points, &self.file, self.remembered, self.ms, Found::Whole, true)
+        Self::found(points, &self.file, self.ms, Found::Whole, true)
     }
 
     pub(super) fn found(points: Vec<Supervised>, file: &[u8], ms: u64, found: Found, sure: bool) -> Self {
-        Self::begin(points, file, Vec::new(), ms, found, sure)
-    }
-
-    fn begin(
-        points: Vec<Supervised>,
-        file: &[u8],
-        remembered: Vec<u8>,
-        ms: u64,
-        found: Found,
-        sure: bool,
-    ) -> Self {
         let spool = Spool::replay(file).spool;
         let mut count = 0_u32;
         let ids = Box::new(move |wall: Wall| {
@@ -89,13 +77,12 @@ impl Rig {
             NoticeId::new(wall.millis(), [0, 0, 0, 0, 0, 0, a, b, c, d])
         });
         let now = now(ms, sure);
-        let core = Core::new(Setup { points, spool, found, remembered, ids }, now);
+        let core = Core::new(Setup { points, spool, found, ids }, now);
         let mut rig = Self {
             core,
             sure,
             disk: Some(Written::Kept),
             file: file.to_vec(),
-            remembered: Vec::new(),
             sent: Vec::new(),
             lamp: Vec::new(),
             answers: Vec::new(),
@@ -180,7 +167,6 @@ impl Rig {
                 }
                 Action::Lamp(lit) => self.lamp.push(lit),
                 Action::Answer { id, on_disk } => self.answers.push((id, on_disk)),
-                Action::Remember(bytes) => self.remembered = bytes,
                 Action::Hurry => {}
             }
         }
