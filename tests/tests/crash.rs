@@ -66,6 +66,21 @@ fn a_fault_that_ended_while_the_box_was_down_is_over() {
 }
 
 #[test]
+fn a_power_cut_longer_than_the_battery_is_over_when_the_box_is_back() {
+    let mut centre = Centre::start(1, &PLAN());
+    centre.schools[0].mains(false);
+    until("the power cut is told", || centre.has_fault("box-1 mains mains-lost").then_some(()));
+    centre.wait_wall_shows("amber steady");
+
+    let school = &mut centre.schools[0];
+    school.daemon().kill();
+    school.mains(true);
+    school.start_again().unwrap();
+    centre.settle();
+    centre.wait_wall_shows("green steady");
+}
+
+#[test]
 fn a_fault_that_began_while_the_box_was_down_stands_until_it_is_over() {
     let mut centre = Centre::start(1, &PLAN());
     let school = &mut centre.schools[0];

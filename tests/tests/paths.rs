@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use onepress::rig::{Button, Plan, Rack, Way};
-use onepress_tests::centre::{Centre, SHOWN_WITHIN, folder, programs, until};
+use onepress_tests::centre::{Centre, SHOWN_WITHIN, folder, list, programs, until};
 use onepress_tests::install::output;
 use onepress_tests::keeper::Keeper;
 use onepress_tests::record::Record;
@@ -96,7 +96,8 @@ const NAMES: [&str; 2] = ["wired", "cellular"];
 fn school_over_two_ways() -> (Ways, Centre) {
     let ways = Ways::lay();
     let (programs, dir) = (programs(), folder());
-    let rack = Rack::start_at(&programs, &dir.path().join("desk"), 0, &["10.110.0.1", "10.110.1.1"]).unwrap();
+    let rack = Rack::start_at(&programs, &dir.path().join("desk"), 0, &["10.110.0.1", "10.110.1.1"])
+        .expect("a rack");
     let plan = Plan { ways: ways.plan(rack.link_port()), gate_repeat_s: 0, ..Plan::default() };
     let space = format!("--net={}", ways.school.space("net").display());
     let inside = programs.through(&["nsenter", &space, "--"]);
@@ -177,8 +178,8 @@ fn press_and_see(centre: &Centre, presses: u64, by: &str) {
     until("the press is shown", || (centre.presses() == presses).then_some(()));
     assert!(pressed.elapsed() < SHOWN_WITHIN, "shown after {:?}", pressed.elapsed());
     let state = centre.state();
-    let alarms = state["incidents"][0]["alarms"].as_array().unwrap();
-    assert_eq!(alarms.last().unwrap()["path"], json!(by), "over the path that is left");
+    let last = list(&state["incidents"][0]["alarms"]).last().expect("an alarm");
+    assert_eq!(last["path"], json!(by), "over the path that is left");
 }
 
 /// By the desk's own clock, which is ours.
@@ -191,7 +192,6 @@ fn told_as_lost(centre: &Centre, path: &str, cut: alarm::Wall) {
     });
     let after = since - cut.millis();
     assert!(after <= LOST_WITHIN.as_millis() as i64, "{path} was told as lost after {after} ms");
-    eprintln!("{path} was told as lost after {after} ms");
 }
 
 fn recorded(centre: &mut Centre) -> usize {

@@ -162,13 +162,13 @@ async fn frames_that_cannot_be_are_answered_and_hurt_nobody() {
 
 fn bare_centre() -> Centre {
     let (programs, dir) = (programs(), folder());
-    let rack = Rack::start(&programs, &dir.path().join("desk"), 0).unwrap();
+    let rack = Rack::start(&programs, &dir.path().join("desk"), 0).expect("a rack");
     Centre::around(rack, programs, dir)
 }
 
 fn centre_with_a_site() -> Centre {
     let centre = bare_centre();
-    centre.desk.post("/api/sites", &json!({ "id": "site-1", "name": "site-1" })).unwrap();
+    centre.desk.post("/api/sites", &json!({ "id": "site-1", "name": "site-1" })).expect("a site");
     centre
 }
 
@@ -177,13 +177,15 @@ fn address(centre: &Centre) -> SocketAddr {
 }
 
 fn ticket_for(centre: &Centre, name: &str) -> Ticket {
-    Ticket::from_text(&centre.desk.new_box(name, Some("site-1")).unwrap()).unwrap()
+    let text = centre.desk.new_box(name, Some("site-1")).expect("a ticket");
+    Ticket::from_text(&text).expect("a ticket's text")
 }
 
 fn issued(ca: &Ca, name: &str) -> Certified {
     let key = Key::generate();
-    let name = Name::of(BoxId::new(name).unwrap(), SiteId::new("site-1").ok());
-    let chain = ca.issue_box(&Request::from_der(&key.request()).unwrap(), &name, now()).unwrap();
+    let name = Name::of(BoxId::new(name).expect("a name"), SiteId::new("site-1").ok());
+    let request = Request::from_der(&key.request()).expect("a request");
+    let chain = ca.issue_box(&request, &name, now()).expect("a certificate");
     key.certified(chain)
 }
 
@@ -208,13 +210,14 @@ fn assert_refused(answer: EnrolAnswer, reason: EnrolRefusal) {
 }
 
 fn write_into(rack: &Rack, event: &Event, ticket: &Ticket) {
-    let key = HeadKey::load_or_make(&rack.dir().join("journal.key")).unwrap();
-    let mut store = Sqlite::open(&rack.journal(), key).unwrap();
-    let head = store.load(journal::From::Snapshot).unwrap().head;
-    let line = head.next(now(), serde_json::to_string(event).unwrap());
-    store.append(head, &[line]).unwrap();
-    let secret = serde_json::to_vec(&SecretHash::of(&ticket.secret).unwrap()).unwrap();
-    store.keep_secret(Secret::Ticket, &ticket.number, &secret).unwrap();
+    let key = HeadKey::load_or_make(&rack.dir().join("journal.key")).expect("the rack's key");
+    let mut store = Sqlite::open(&rack.journal(), key).expect("the journal");
+    let head = store.load(journal::From::Snapshot).expect("its lines").head;
+    let line = head.next(now(), serde_json::to_string(event).expect("text"));
+    store.append(head, &[line]).expect("written");
+    let secret = SecretHash::of(&ticket.secret).expect("a secret");
+    let secret = serde_json::to_vec(&secret).expect("text");
+    store.keep_secret(Secret::Ticket, &ticket.number, &secret).expect("kept");
 }
 
 fn neighbour_presses(centre: &mut Centre, presses: u64) {

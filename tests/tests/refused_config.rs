@@ -124,19 +124,20 @@ fn files_that_are_not_there_or_not_text() {
 fn refuses(program: &str, good: &str, spoilt: &[Spoilt]) {
     let dir = folder();
     let board = programs().board("simulated");
-    let good = good.replace("DIR", dir.path().to_str().unwrap()).replace("BOARD", board.to_str().unwrap());
+    let (place, board) = (dir.path().display().to_string(), board.display().to_string());
+    let good = good.replace("DIR", &place).replace("BOARD", &board);
     let file = dir.path().join(format!("{program}.toml"));
-    std::fs::write(&file, &good).unwrap();
+    std::fs::write(&file, &good).expect("written");
     let (code, said) = run(program, &file, &["--check"]);
     assert_eq!(code, Some(0), "the file itself is good: {said}");
     for (before, after, key, remedy) in spoilt {
-        let before = before.replace("BOARD", board.to_str().unwrap());
+        let before = before.replace("BOARD", &board);
         let bad = good.replacen(&before, after, 1);
         assert_ne!(bad, good, "{before:?} stands in the file");
-        std::fs::write(&file, bad).unwrap();
+        std::fs::write(&file, bad).expect("written");
         let (code, said) = run(program, &file, &[]);
         assert_eq!(code, Some(EX_CONFIG), "{after:?}: {said}");
-        let told = said.contains(file.to_str().unwrap()) && said.contains(key) && said.contains(remedy);
+        let told = said.contains(&file.display().to_string()) && said.contains(key) && said.contains(remedy);
         assert!(told, "{after:?}: {said:?} does not name the file, {key} and {remedy:?}");
         assert!(!dir.path().join("state").exists(), "{after:?}: nothing is touched");
     }
@@ -146,14 +147,14 @@ fn refuses(program: &str, good: &str, spoilt: &[Spoilt]) {
 fn run(program: &str, file: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command: Command = programs().command(program);
     command.arg("--config").arg(file).args(arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
     let end = Instant::now() + ENDS_WITHIN;
-    while child.try_wait().unwrap().is_none() {
+    while child.try_wait().expect("ours").is_none() {
         if Instant::now() > end {
-            child.kill().unwrap();
+            child.kill().expect("ours");
         }
         pause(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("ours");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }

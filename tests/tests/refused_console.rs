@@ -164,7 +164,7 @@ struct Answer {
 impl Console {
     fn open() -> Self {
         let (programs, dir) = (programs(), folder());
-        let rack = Rack::start(&programs, &dir.path().join("desk"), 0).unwrap();
+        let rack = Rack::start(&programs, &dir.path().join("desk"), 0).expect("a rack");
         let centre = Centre::around(rack, programs, dir);
         Self { url: centre.rack.url(), _centre: Some(centre.into()), cookie: String::new(), own_page: true }
     }
