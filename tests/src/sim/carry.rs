@@ -184,7 +184,7 @@ impl World {
     fn reach_box(&mut self, connection: usize, id: NoticeId) {
         let Connection { site, dead, box_open, .. } = self.connections[connection];
         if !dead && box_open {
-            self.boxes[site].school.ack(id);
+            self.boxes[site].school.ack(id, &mut self.rng);
             self.send(site);
         }
     }

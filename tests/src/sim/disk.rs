@@ -33,14 +33,14 @@ impl Disk {
         self.synced = self.bytes.len();
     }
 
-    /// The supply fails. Of what was not synced a part is kept, and its last bytes may be garbage.
+    /// The supply fails. Of what was not synced a part is kept, and a byte of it may be garbage.
     pub(super) fn power_cut(&mut self, rng: &mut Rng) {
         let unsynced = self.bytes.len() - self.synced;
-        let kept = if unsynced == 0 { 0 } else { rng.place(unsynced + 1) };
+        let kept = if rng.chance(40) { unsynced } else { rng.place(unsynced + 1) };
         self.bytes.truncate(self.synced + kept);
         if kept > 0 && rng.chance(30) {
             let spoiled = self.synced + rng.place(kept);
-            self.bytes[spoiled] ^= 0x20;
+            self.bytes[spoiled] ^= 0x01;
         }
     }
 

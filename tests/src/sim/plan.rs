@@ -159,7 +159,7 @@ impl Teller<'_> {
 
     fn one_box(&mut self, site: usize) {
         for _ in 0..self.rng.place(4) {
-            let at = self.delicate_time(150);
+            let at = self.delicate_time(600);
             self.at(at, Happening::BoxCrash { site });
             let back = at + self.rng.ms(100, 10_000);
             self.at(back, Happening::BoxStart { site });

@@ -157,11 +157,16 @@ impl School {
         }
     }
 
-    pub(super) fn ack(&mut self, id: NoticeId) {
+    pub(super) fn ack(&mut self, id: NoticeId, rng: &mut Rng) {
         let Some(running) = &mut self.running else { return };
         running.outbox.handle_ack(id);
-        if let Some(bytes) = running.spool.done(id) {
-            self.disk.append(&bytes);
+        let Some(bytes) = running.spool.done(id) else { return };
+        self.disk.append(&bytes);
+        if rng.chance(5) {
+            self.disk.replace(running.spool.rewritten());
+            let all = self.disk.len();
+            running.unsynced.iter_mut().for_each(|(end, _)| *end = all);
+            self.synced(all);
         }
     }
 

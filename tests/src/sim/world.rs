@@ -13,8 +13,11 @@ use super::{Figures, plan};
 use alarm::{BoxId, Mono, PathId, SiteId};
 use std::time::Duration;
 
-/// Longest sync of a box's disk.
-pub(super) const SYNC_LONGEST_MS: u64 = 50;
+/// Longest sync of a box's disk, and the usual one.
+pub(super) const SYNC_LONGEST_MS: u64 = 400;
+const SYNC_USUAL_MS: u64 = 30;
+/// Most happenings at one time: a deadline that is never met would stop the clock.
+const AT_ONCE_MOST: u32 = 10_000;
 /// After everything was mended.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -118,9 +121,14 @@ impl World {
 
     /// Tells the story to its end.
     pub(super) fn run(&mut self) -> Checked {
+        let mut at_once = 0;
         while let Some((at, happening)) = self.queue.next() {
             if at > self.end {
                 break;
+            }
+            at_once = if at == self.now { at_once + 1 } else { 0 };
+            if at_once > AT_ONCE_MOST {
+                return Err(format!("time stands still at {happening:?}"));
             }
             self.now = at;
             if happening.is_told() {
@@ -241,7 +249,8 @@ impl World {
         if !made.is_empty() {
             let school = &self.boxes[site].school;
             let (life, upto) = (school.life, school.disk.len());
-            self.later(0, SYNC_LONGEST_MS, Happening::Synced { site, life, upto });
+            let longest = if self.rng.chance(25) { SYNC_LONGEST_MS } else { SYNC_USUAL_MS };
+            self.later(0, longest, Happening::Synced { site, life, upto });
         }
         self.send(site);
         Ok(())
