@@ -15,5 +15,5 @@ fuzz_target!(|text: &str| match Board::parse("board.toml", text) {
         let devices = board.inputs_by_device(&inputs).expect("its own inputs");
         assert_eq!(devices.iter().map(|(_, lines)| lines.len()).sum::<usize>(), inputs.len());
     }
-    Err(error) => readable([&error.key, &error.reason, &error.remedy]),
+    Err(error) => readable([&error.key, &error.reason, &error.remedy], text),
 });
