@@ -220,3 +220,9 @@ fn the_simulated_board_from_button_to_beacon() {
     relays.with(|slave| slave.set_input(0, true));
     assert_eq!(ack.wait(SOON).unwrap().remove(0).line, "wall-ack");
 }
+
+#[test]
+fn a_device_that_never_ends_is_not_read_into_memory() {
+    let error = Board::load("/dev/zero").unwrap_err();
+    assert!(error.reason.contains("longer than"), "{error}");
+}

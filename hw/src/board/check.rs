@@ -1,6 +1,8 @@
 //! From a board file as written to one that makes sense. Pure but for reading the file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
@@ -23,6 +25,18 @@ pub struct Board {
     pub(super) buses: Buses,
 }
 
+/// A board file is some kilobytes; more than this is something else given the wrong name.
+const BYTES_MAX: u64 = 1 << 20;
+
+fn read(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other(format!("it is longer than {BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}
+
 impl Board {
     /// Reads and checks a board file.
     ///
@@ -30,11 +44,11 @@ impl Board {
     /// When the file can't be read or makes no sense. No device is touched.
     pub fn load(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let file = file.as_ref();
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+        let text = read(file).map_err(|error| ConfigError {
             file: file.to_owned(),
             key: "board file".into(),
             reason: error.to_string(),
-            remedy: "name an existing file; the shipped boards are in hw/boards".into(),
+            remedy: "name an existing board file; the shipped ones are in hw/boards".into(),
         })?;
         Self::parse(file, &text)
     }
