@@ -60,6 +60,11 @@ impl Centre {
         }
     }
 
+    /// Forgets what the seat was told and nobody asked for.
+    pub(crate) fn forget(&self) {
+        while self.told.try_recv().is_ok() {}
+    }
+
     /// Answers an incident and closes it, which silences the siren.
     pub(crate) fn close(&self, id: u64) -> anyhow::Result<()> {
         self.desk.post(&format!("/api/incidents/{id}/answer"), &json!({}))?;

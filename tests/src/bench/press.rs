@@ -18,8 +18,9 @@ use tokio::runtime::Runtime;
 const FINGER_EVERY: usize = 4;
 /// How long a finger stays.
 const HELD: Duration = Duration::from_millis(100);
-/// Pauses between two presses are spread over the wall's poll of its button (20 ms) and not in step with it.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Before a press the wall's lamps have come to rest: some exchanges with 4 ms of silence after each. The pauses are
+/// spread over the wall's poll of its button (20 ms), so as not to be in step with it.
+const PAUSE: Duration = Duration::from_millis(60);
 const PAUSE_SPREAD: u32 = 40;
 
 /// Everything that takes its turn.

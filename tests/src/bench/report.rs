@@ -200,7 +200,7 @@ const METHOD: &str = "## Method
 
 The daemons are the release build, as processes, with simulated devices on pseudo-terminals and QUIC over loopback \
 with mutual TLS. Nothing is pinned and nothing has a priority of its own. Presses, floors and brokers take turns in \
-every round, with pauses of 5 to 45 ms between; each press is closed at the seat before the next one. All clocks are \
+every round, with pauses of 60 to 100 ms between; each press is closed at the seat before the next one. All clocks are \
 one process's monotonic clock.
 
 - *Press*: when the contact's level is set (finger; the simulated box looks every 2 ms), when the request is begun on \
@@ -211,8 +211,8 @@ bus, as the wall daemon does, for the floor and the brokers too; Modbus wants 4 
 - *Seat*: when the server-sent event has been read. *ACK*: when the client has read it.
 - *Sums of floors* are made in each round; their percentiles are those of the sums. A QUIC way is half a round trip \
 of the same frame between two processes. An fsync is an append of the press's bytes and fdatasync on the same disk.
-- *Brokers* do less: no box spool, no TLS, no journal with a hash chain, no second path. Their ACK means what stands \
-beside it. The floor beside them is that of the link client.
+- *Brokers* do less: no box spool, no journal with a hash chain, no second path, no client certificate. Their ACK \
+means what stands beside it. The floor beside them is that of the link client.
 - *Storm*: every box sends a press every 100 ms, evenly spread. The floor is one thread that appends as many records \
 at the same pace and syncs what has come.
 - *At rest*: connections come from one process for the desk and one for the floor, at the same time; keep-alives \

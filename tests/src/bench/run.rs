@@ -27,7 +27,7 @@ const FULL: Size =
     Size { command: "make bench", rounds: 300, storms: 5, boxes: 1_000, window: Duration::from_secs(60) };
 const SHORT: Size = Size {
     command: "make bench SHORT=1",
-    rounds: 40,
+    rounds: 20,
     storms: 1,
     boxes: 200,
     window: Duration::from_secs(10),

@@ -68,6 +68,7 @@ impl Crowd {
         wall: &Wall,
         dir: &Path,
     ) -> anyhow::Result<Storm> {
+        centre.forget();
         let first = Instant::now();
         let clients = std::mem::take(&mut self.clients);
         let sending = runtime.spawn(send(clients));

@@ -3,6 +3,7 @@
 
 mod mqtt;
 mod nats;
+mod wire;
 
 use super::board::{Board, Siren};
 use anyhow::Context;
@@ -12,6 +13,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use wire::{Trust, Wire};
 
 const READY_LIMIT: Duration = Duration::from_secs(10);
 
@@ -44,9 +46,15 @@ pub(crate) struct Pressed {
 }
 
 impl Peer {
-    /// Both brokers, with messages of so many bytes.
+    /// Both brokers, in the clear and with TLS, with messages of so many bytes.
     pub(crate) fn all(dir: &Path, bytes: usize) -> anyhow::Result<Vec<Self>> {
-        Ok(vec![mqtt::start(&dir.join("mosquitto"), bytes)?, nats::start(&dir.join("nats"), bytes)?])
+        let trust = Trust::create(dir)?;
+        Ok(vec![
+            mqtt::start(&dir.join("mosquitto"), bytes, None)?,
+            mqtt::start(&dir.join("mosquitto-tls"), bytes, Some(&trust))?,
+            nats::start(&dir.join("nats"), bytes, None)?,
+            nats::start(&dir.join("nats-tls"), bytes, Some(&trust))?,
+        ])
     }
 
     fn new(
@@ -118,6 +126,13 @@ impl Broker {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
+
+    fn reach(&self, trust: Option<&Trust>) -> anyhow::Result<Wire> {
+        match trust {
+            None => Ok(Wire::Plain(self.connect()?)),
+            Some(trust) => trust.wrap(self.connect()?),
+        }
+    }
 }
 
 impl Drop for Broker {
@@ -125,6 +140,10 @@ impl Drop for Broker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn named(name: String, trust: Option<&Trust>) -> String {
+    format!("{name}{}", if trust.is_some() { ", TLS" } else { ", in the clear" })
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -1,9 +1,9 @@
 //! MQTT 3.1.1 (OASIS standard) as far as a press needs it, and Mosquitto.
 
-use super::{Broker, Peer, Publisher, Subscriber, free_port, read_exact, version};
+use super::wire::{Trust, Wire, send};
+use super::{Broker, Peer, Publisher, Subscriber, free_port, named, read_exact, version};
 use anyhow::{Context, ensure};
-use std::io::{BufReader, Write};
-use std::net::TcpStream;
+use std::io::BufReader;
 use std::path::Path;
 
 const TOPIC: &str = "press";
@@ -15,34 +15,36 @@ const PUBACK: u8 = 0x40;
 const SUBSCRIBE: u8 = 0x82;
 const SUBACK: u8 = 0x90;
 
-pub(super) fn start(dir: &Path, bytes: usize) -> anyhow::Result<Peer> {
+pub(super) fn start(dir: &Path, bytes: usize, trust: Option<&Trust>) -> anyhow::Result<Peer> {
     std::fs::create_dir_all(dir)?;
     let (port, file) = (free_port()?, dir.join("mosquitto.conf"));
-    let config = format!(
+    let mut config = format!(
         "listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\npersistence true\n\
          persistence_location {}/\n",
         dir.display()
     );
+    if let Some(Trust { root, certificate, key, .. }) = trust {
+        let (root, certificate, key) = (root.display(), certificate.display(), key.display());
+        config.push_str(&format!("cafile {root}\ncertfile {certificate}\nkeyfile {key}\n"));
+    }
     std::fs::write(&file, config)?;
-    let name = format!("Mosquitto {}", version("mosquitto", "-h", "version")?);
+    let name = named(format!("Mosquitto {}", version("mosquitto", "-h", "version")?), trust);
     let command = ["mosquitto", "-c", file.to_str().context("the folder's name is no text")?];
     let broker = Broker::start(name, dir, &command, port)?;
-    let subscriber = Session::open(broker.connect()?, "wall")?.subscribed()?;
-    let publisher = Session::open(broker.connect()?, "box")?;
-    let promise = "held in memory; persistence on, saved every 30 minutes and at the end (the default)";
+    let subscriber = Session::open(broker.reach(trust)?, "wall")?.subscribed()?;
+    let publisher = Session::open(broker.reach(trust)?, "box")?;
+    let promise = "held in memory; persistence on, saved every 30 minutes and at the end, the default";
     Peer::new(broker, promise, (Box::new(publisher), Box::new(subscriber)), bytes)
 }
 
 struct Session {
-    write: TcpStream,
-    read: BufReader<TcpStream>,
+    wire: BufReader<Wire>,
     packet: u16,
 }
 
 impl Session {
-    fn open(stream: TcpStream, client: &str) -> anyhow::Result<Self> {
-        stream.set_read_timeout(None)?;
-        let mut session = Self { write: stream.try_clone()?, read: BufReader::new(stream), packet: 0 };
+    fn open(wire: Wire, client: &str) -> anyhow::Result<Self> {
+        let mut session = Self { wire: BufReader::new(wire), packet: 0 };
         // Protocol name and level, clean session, no keep-alive.
         let body = [&text("MQTT")[..], &[4, 2, 0, 0], &text(client)].concat();
         session.send(CONNECT, &body)?;
@@ -68,18 +70,18 @@ impl Session {
         }
         packet.push(left as u8);
         packet.extend_from_slice(body);
-        Ok(self.write.write_all(&packet)?)
+        send(self.wire.get_mut(), &packet)
     }
 
     fn receive(&mut self) -> anyhow::Result<(u8, Vec<u8>)> {
-        let kind = read_exact(&mut self.read, 1)?[0];
+        let kind = read_exact(&mut self.wire, 1)?[0];
         let (mut length, mut shift) = (0, 0);
         loop {
-            let byte = read_exact(&mut self.read, 1)?[0];
+            let byte = read_exact(&mut self.wire, 1)?[0];
             length |= usize::from(byte & 0x7f) << shift;
             shift += 7;
             if byte & 0x80 == 0 {
-                return Ok((kind, read_exact(&mut self.read, length)?));
+                return Ok((kind, read_exact(&mut self.wire, length)?));
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The NATS client protocol (lines of text) as far as a press needs it, and JetStream on files.
 
-use super::{Broker, Peer, Publisher, Subscriber, free_port, read_exact, version};
+use super::wire::{Trust, Wire, send};
+use super::{Broker, Peer, Publisher, Subscriber, free_port, named, read_exact, version};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 const SUBJECT: &str = "press";
@@ -14,24 +14,24 @@ const DELIVER: &str = "deliver.wall";
 /// Where the server answers the publisher.
 const INBOX: &str = "_INBOX.box";
 
-pub(super) fn start(dir: &Path, bytes: usize) -> anyhow::Result<Peer> {
+pub(super) fn start(dir: &Path, bytes: usize, trust: Option<&Trust>) -> anyhow::Result<Peer> {
     let version = version("nats-server", "--version", ": v")?;
-    let name = format!("NATS JetStream {version}");
+    let name = named(format!("NATS JetStream {version}"), trust);
     // `sync_interval` came with 2.10.
-    let started = server(dir, &name, ", sync_interval: always");
+    let started = server(dir, &name, ", sync_interval: always", trust);
     let (broker, promise) = match started {
-        Ok(broker) => (broker, "on the disk (sync_interval: always)"),
+        Ok(broker) => (broker, "on the disk, sync_interval: always"),
         Err(_) => (
-            server(dir, &name, "")?,
-            "in the kernel's cache; synced every 2 minutes (this version has no other)",
+            server(dir, &name, "", trust)?,
+            "in the kernel's cache; synced every 2 minutes, this version has no other",
         ),
     };
-    let mut publisher = Session::open(broker.connect()?)?;
+    let mut publisher = Session::open(&broker, trust)?;
     publisher.subscribe(INBOX)?;
     publisher.ask("$JS.API.STREAM.CREATE.PRESSES", &json!({
         "name": STREAM, "subjects": [SUBJECT], "storage": "file", "num_replicas": 1, "retention": "limits",
     }))?;
-    let mut subscriber = Session::open(broker.connect()?)?;
+    let mut subscriber = Session::open(&broker, trust)?;
     subscriber.subscribe(DELIVER)?;
     publisher.ask("$JS.API.CONSUMER.DURABLE.CREATE.PRESSES.wall", &json!({
         "stream_name": STREAM,
@@ -40,11 +40,14 @@ pub(super) fn start(dir: &Path, bytes: usize) -> anyhow::Result<Peer> {
     Peer::new(broker, promise, (Box::new(publisher), Box::new(subscriber)), bytes)
 }
 
-fn server(dir: &Path, name: &str, sync: &str) -> anyhow::Result<Broker> {
+fn server(dir: &Path, name: &str, sync: &str, trust: Option<&Trust>) -> anyhow::Result<Broker> {
     std::fs::create_dir_all(dir)?;
     let (port, file) = (free_port()?, dir.join("nats.conf"));
-    let config =
+    let mut config =
         format!("listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}{sync} }}\n", dir.join("store"));
+    if let Some(Trust { certificate, key, .. }) = trust {
+        config.push_str(&format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}\n"));
+    }
     std::fs::write(&file, config)?;
     let file = file.to_str().context("the folder's name is no text")?;
     let checked = std::process::Command::new("nats-server").args(["-t", "-c", file]).output()?;
@@ -52,46 +55,52 @@ fn server(dir: &Path, name: &str, sync: &str) -> anyhow::Result<Broker> {
     Broker::start(name.to_owned(), dir, &["nats-server", "-c", file], port)
 }
 
-struct Session {
-    write: TcpStream,
-    read: BufReader<TcpStream>,
-}
+struct Session(BufReader<Wire>);
 
 impl Session {
-    fn open(stream: TcpStream) -> anyhow::Result<Self> {
-        let mut session = Self { write: stream.try_clone()?, read: BufReader::new(stream) };
-        session.write.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\nPING\r\n")?;
+    fn open(broker: &Broker, trust: Option<&Trust>) -> anyhow::Result<Self> {
+        let mut stream = broker.connect()?;
+        // The server's INFO comes in the clear, also before TLS.
+        while read_exact(&mut stream, 1)? != b"\n" {}
+        let wire = trust
+            .map_or_else(|| Ok(Wire::Plain(stream.try_clone()?)), |trust| trust.wrap(stream.try_clone()?));
+        let mut session = Self(BufReader::new(wire?));
+        session.send(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\nPING\r\n")?;
         while session.line()? != "PONG" {}
         Ok(session)
     }
 
+    fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        send(self.0.get_mut(), bytes)
+    }
+
     fn line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
-        ensure!(self.read.read_line(&mut line)? > 0, "the server has gone");
+        ensure!(self.0.read_line(&mut line)? > 0, "the server has gone");
         let line = line.trim_end();
         ensure!(!line.starts_with("-ERR"), "the server says {line}");
         Ok(line.to_owned())
     }
 
     fn subscribe(&mut self, subject: &str) -> anyhow::Result<()> {
-        self.write.write_all(format!("SUB {subject} 1\r\nPING\r\n").as_bytes())?;
+        self.send(format!("SUB {subject} 1\r\nPING\r\n").as_bytes())?;
         while self.line()? != "PONG" {}
         Ok(())
     }
 
     fn publish_to(&mut self, subject: &str, payload: &[u8]) -> anyhow::Result<()> {
         let head = format!("PUB {subject} {INBOX} {}\r\n", payload.len());
-        Ok(self.write.write_all(&[head.as_bytes(), payload, b"\r\n"].concat())?)
+        self.send(&[head.as_bytes(), payload, b"\r\n"].concat())
     }
 
     fn message(&mut self) -> anyhow::Result<Vec<u8>> {
         loop {
             let line = self.line()?;
             if line == "PING" {
-                self.write.write_all(b"PONG\r\n")?;
+                self.send(b"PONG\r\n")?;
             } else if line.starts_with("MSG ") {
                 let bytes = line.rsplit(' ').next().unwrap_or_default().parse::<usize>()?;
-                let mut payload = read_exact(&mut self.read, bytes + 2)?;
+                let mut payload = read_exact(&mut self.0, bytes + 2)?;
                 payload.truncate(bytes);
                 return Ok(payload);
             }
