@@ -80,10 +80,9 @@ impl What {
     pub fn urgency(&self) -> Urgency {
         match self {
             Self::Alarm { .. } => Urgency::Alarm,
-            Self::Repeat { .. } | Self::Tampered => Urgency::Soon,
-            Self::Restored { .. } | Self::TamperRestored | Self::Fault { .. } | Self::Cleared { .. } => {
-                Urgency::Later
-            }
+            // With its end: an opening that overtook the end of the one before would be shown as shut.
+            Self::Repeat { .. } | Self::Tampered | Self::TamperRestored => Urgency::Soon,
+            Self::Restored { .. } | Self::Fault { .. } | Self::Cleared { .. } => Urgency::Later,
         }
     }
 }
@@ -204,6 +203,14 @@ mod tests {
         let notice: Notice = serde_json::from_str(bare).unwrap();
         assert_eq!(notice.point, None);
         assert_eq!(notice.what.urgency(), Urgency::Alarm);
+    }
+
+    /// What takes something back is never overtaken by what says it anew.
+    #[test]
+    fn a_beginning_and_its_end_are_of_one_urgency() {
+        let fault = Fault::WireCut;
+        assert_eq!(What::Tampered.urgency(), What::TamperRestored.urgency());
+        assert_eq!(What::Fault { fault: fault.clone() }.urgency(), What::Cleared { fault }.urgency());
     }
 
     #[test]
