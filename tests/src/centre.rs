@@ -11,6 +11,8 @@ use onepress::rig::{Lamps, Plan, Programs, Rack, School, Wall, pause, wait_for};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::record;
+
 /// Longer than anything takes on a slow machine; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A press is shown at the platform within this (DB15/T 3968-2025).
@@ -278,6 +280,11 @@ impl Centre {
             let log = std::fs::read(&file).unwrap_or_default();
             let _ = writeln!(text, "--- {}\n{}", file.display(), tail(&String::from_utf8_lossy(&log)));
         }
+        for (number, school) in self.schools.iter().enumerate() {
+            let _ = writeln!(text, "--- box-{}\n{:?}", number + 1, school.status());
+        }
+        let lines = record::lines(self.rack.dir()).unwrap_or_default().join("\n");
+        let _ = writeln!(text, "--- journal\n{}", tail(&lines));
         text
     }
 }

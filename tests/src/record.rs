@@ -31,16 +31,8 @@ impl Record {
     }
 
     fn read(dir: &Path) -> Self {
-        let copy = tempfile::tempdir().expect("a folder");
-        for file in ["journal.db", "journal.key"] {
-            std::fs::copy(dir.join(file), copy.path().join(file))
-                .unwrap_or_else(|error| panic!("{file}: {error}"));
-        }
-        let key = HeadKey::load_or_make(&copy.path().join("journal.key")).expect("the rack's key");
-        let mut store = Sqlite::open(&copy.path().join("journal.db"), key).expect("the journal");
-        let lines = store.load(From::Start).expect("the lines").lines;
-        let event = |line: &alarm::chain::Line| serde_json::from_str(&line.text).expect("an event");
-        Self { events: lines.iter().map(event).collect() }
+        let event = |text: &String| serde_json::from_str(text).expect("an event");
+        Self { events: lines(dir).expect("the journal").iter().map(event).collect() }
     }
 
     /// Everything that boxes told, in order.
@@ -70,4 +62,19 @@ impl Record {
         times.retain(|_, times| *times > 1);
         assert!(times.is_empty(), "received more than once: {times:?}");
     }
+}
+
+/// The lines of the journal in a state directory, as JSON. A desk may be writing it: a copy is read.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn lines(dir: &Path) -> anyhow::Result<Vec<String>> {
+    let copy = tempfile::tempdir()?;
+    for file in ["journal.key", "journal.db", "journal.db-wal"] {
+        let copied = std::fs::copy(dir.join(file), copy.path().join(file));
+        anyhow::ensure!(copied.is_ok() || file == "journal.db-wal", "{file}: {copied:?}");
+    }
+    let key = HeadKey::load_or_make(&copy.path().join("journal.key"))?;
+    let lines = Sqlite::open(&copy.path().join("journal.db"), key)?.load(From::Start)?.lines;
+    Ok(lines.into_iter().map(|line| line.text).collect())
 }
