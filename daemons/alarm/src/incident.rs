@@ -162,9 +162,6 @@ pub struct Incident {
     pub alarms: Vec<Alarm>,
     /// Journal number of the newest alarm or repeat in it.
     pub newest: u64,
-    /// What walls know that by: see [`crate::panel::Signals::newest`].
-    #[serde(default)]
-    pub mark: u64,
     /// When that was.
     pub newest_at: Wall,
     /// When it was opened.

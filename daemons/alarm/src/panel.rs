@@ -29,7 +29,8 @@ pub const FLASH_HALF: Duration = Duration::from_millis(250);
 #[serde(rename_all = "kebab-case")]
 pub struct Signals {
     /// Mark of the newest real hold-up alarm that nobody has acknowledged; 0 when there is none. Marks grow with
-    /// every alarm, and none is given out twice: journal numbers alone are, after a crash of the desk.
+    /// every alarm and with every start of the desk, and none is given out twice: journal numbers alone are, after
+    /// a crash.
     pub newest: u64,
     /// Real hold-up incidents that nobody has acknowledged.
     pub unacknowledged: u32,

@@ -10,19 +10,12 @@ use crate::{BoxId, Fault, IncidentId, Mode, Nature, Notice, NoticeId, PathId, Se
 
 /// A received notice with all that was said about it.
 struct Arrival<'a> {
-    number: Number,
+    seq: u64,
     at: Wall,
     notice: &'a Notice,
     from: &'a BoxId,
     path: &'a PathId,
     nature: Nature,
-}
-
-/// The number of an event, for the journal and for walls.
-#[derive(Clone, Copy)]
-struct Number {
-    seq: u64,
-    mark: u64,
 }
 
 impl Centre {
@@ -35,7 +28,7 @@ impl Centre {
                 Touched::Desk
             }
             Event::Received { notice, from, path, nature, incident } => {
-                let arrival = Arrival { number: self.number(), at, notice, from, path, nature: *nature };
+                let arrival = Arrival { seq: self.seq, at, notice, from, path, nature: *nature };
                 self.arrived(&arrival, *incident)
             }
             Event::Started { .. } => self.started(at),
@@ -79,10 +72,6 @@ impl Centre {
         let seconds = u64::try_from(at.millis() / 1000).unwrap_or(0);
         self.start = seconds.max(self.start + 1);
         Touched::Quiet
-    }
-
-    fn number(&self) -> Number {
-        Number { seq: self.seq, mark: self.start << 32 | self.seq }
     }
 
     fn arrived(&mut self, arrival: &Arrival<'_>, incident: Option<IncidentId>) -> Touched {
@@ -159,8 +148,7 @@ impl Centre {
             site,
             from: arrival.from.clone(),
             alarms: Vec::new(),
-            newest: arrival.number.seq,
-            mark: arrival.number.mark,
+            newest: arrival.seq,
             newest_at: arrival.at,
             received: arrival.at,
             acknowledged: None,
@@ -220,9 +208,9 @@ impl Centre {
     }
 
     fn worked(&mut self, id: IncidentId, at: Wall, event: &Event) -> Touched {
-        let number = self.number();
+        let seq = self.seq;
         if let Some(incident) = self.open.get_mut(&id) {
-            work(incident, number, at, event);
+            work(incident, seq, at, event);
             if incident.step == Step::Closed {
                 self.shelve(id);
             }
@@ -343,7 +331,7 @@ impl Centre {
 
 /// A new press in an incident: it is counted, and rings again where nobody has answered yet.
 fn freshen(incident: &mut Incident, arrival: &Arrival<'_>, mode: Mode) {
-    (incident.newest, incident.mark) = (arrival.number.seq, arrival.number.mark);
+    incident.newest = arrival.seq;
     incident.newest_at = arrival.at;
     if mode == Mode::Silent {
         incident.mode = Mode::Silent;
@@ -353,7 +341,7 @@ fn freshen(incident: &mut Incident, arrival: &Arrival<'_>, mode: Mode) {
     }
 }
 
-fn work(incident: &mut Incident, number: Number, at: Wall, event: &Event) {
+fn work(incident: &mut Incident, seq: u64, at: Wall, event: &Event) {
     if let Event::Acknowledged { by, .. } = event {
         incident.acknowledged = Some(Mark { at, by: by.clone() });
     }
@@ -375,7 +363,7 @@ fn work(incident: &mut Incident, number: Number, at: Wall, event: &Event) {
         incident.acknowledged = None;
         incident.room = None;
         incident.requeued = true;
-        (incident.newest, incident.mark) = (number.seq, number.mark);
+        incident.newest = seq;
     }
     if let Event::Closed { outcome, note, .. } = event {
         incident.step = Step::Closed;

@@ -98,7 +98,7 @@ impl Centre {
     /// The button at a wall: everything that sounded up to the mark `newest` has been seen.
     pub fn acknowledge_all(&self, newest: u64, wall: &BoxId) -> Vec<Event> {
         self.sounding()
-            .filter(|incident| incident.mark <= newest)
+            .filter(|incident| self.mark(incident) <= newest)
             .map(|incident| Event::Acknowledged { incident: incident.id, by: Actor::Wall(wall.clone()) })
             .collect()
     }
@@ -271,7 +271,7 @@ impl Centre {
             i.step == Step::Ringing
                 && !i.escalated
                 && i.is_real_hold_up()
-                // A clock that has been set back must not put it off.
+                // A clock that has been set back puts it off by twice that, not by the whole step.
                 && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });

@@ -209,7 +209,7 @@ impl Centre {
         for incident in self.open.values() {
             if incident.sounds() {
                 signals.unacknowledged += 1;
-                signals.newest = signals.newest.max(incident.mark);
+                signals.newest = signals.newest.max(self.mark(incident));
             } else if incident.is_real_hold_up() {
                 signals.open += 1;
             } else if incident.nature != Nature::Real {
@@ -231,6 +231,13 @@ impl Centre {
         }
         figures.waits.sort_unstable();
         figures
+    }
+
+    /// What walls know the newest alarm of an incident by. It changes with every start of the desk: what walls have
+    /// seen may have been lost with the end of the journal, so no acknowledgement outlives the desk that it was
+    /// meant for, and what is unacknowledged in the journal sounds again.
+    fn mark(&self, incident: &Incident) -> u64 {
+        self.start << 32 | incident.newest
     }
 
     fn sounding(&self) -> impl Iterator<Item = &Incident> {
