@@ -35,7 +35,16 @@ impl World {
 
     fn begin_press(&mut self, site: usize, point: usize, calm: bool) {
         let begun = self.now;
-        self.truth.presses.push(Press { site, point, calm, begun, firm: None, let_go: None, rest: None });
+        self.truth.presses.push(Press {
+            site,
+            point,
+            calm,
+            disturbed: vec![],
+            begun,
+            firm: None,
+            let_go: None,
+            rest: None,
+        });
         self.boxes[site].contacts[point].press = Some(self.truth.presses.len() - 1);
     }
 
@@ -70,9 +79,8 @@ impl World {
     pub(super) fn oblige(&mut self, press: usize, life: u64, from: Mono, firm: Mono) {
         let held = &self.truth.presses[press];
         let one = &self.boxes[held.site];
-        let wire_since = one.contacts[held.point].wire_since;
         let long = held.let_go.is_none_or(|let_go| let_go >= firm + DEBOUNCE);
-        let whole = wire_since < from || wire_since > firm + DEBOUNCE;
+        let whole = !held.disturbed.iter().any(|at| (from..=firm + DEBOUNCE).contains(at));
         if one.school.running.is_some() && one.school.life == life && long && whole {
             self.truth.obliged.insert(press);
         }
@@ -86,6 +94,9 @@ impl World {
         let contacts = &mut self.boxes[site].contacts[point];
         contacts.wire = wire;
         contacts.wire_since = now;
+        if let Some(number) = contacts.press {
+            self.truth.presses[number].disturbed.push(now);
+        }
         let begun = contacts.press.take();
         if contacts.wiring != Wiring::NormallyClosed {
             contacts.press = begun;

@@ -3,7 +3,7 @@
 use super::happening::Happening;
 use super::wall::Sounding;
 use super::world::{Checked, World};
-use alarm::centre::Receipt;
+use alarm::centre::{Receipt, Standing};
 use alarm::event::{About, Event};
 use alarm::incident::{ESCALATE_AFTER, Incident, Step};
 use alarm::panel::Signals;
@@ -19,7 +19,7 @@ const SHOWN_WITHIN: Duration = Duration::from_millis(1_500);
 /// What the loss of a path may take to stand in the state: the figure, and the desk's second.
 const LOST_WITHIN: Duration = LOST_AFTER.saturating_add(Duration::from_secs(2));
 
-/// What an escalation may be late. A clock that is set back may double the time, no more.
+/// What an escalation may be late, beside a clock that is set back: that makes it three times as long, no more.
 const ESCALATED_SLACK: Duration = Duration::from_secs(3);
 
 /// What is remembered between two looks.
@@ -43,6 +43,7 @@ impl World {
     pub(super) fn look(&mut self) -> Checked {
         self.look_at_queue()?;
         self.look_at_ringing()?;
+        (0..self.boxes.len()).try_for_each(|site| self.look_at_faults(site))?;
         self.look_at_wall()?;
         for site in 0..self.boxes.len() {
             (0..2).try_for_each(|path| self.look_at_path(site, path))?;
@@ -59,6 +60,10 @@ impl World {
             queue::waiting(centre.open().into_iter()).iter().map(|i| i.id).collect();
         if waiting != second.waiting {
             return Err(format!("seats see {waiting:?} waiting, but {:?} wait", second.waiting));
+        }
+        let gone = |i: &&&Incident| i.room.as_ref().is_some_and(|room| centre.seat(room.owner()).is_none());
+        if let Some(lonely) = centre.open().iter().find(gone) {
+            return Err(format!("incident {} is owned by a seat where nobody is", lonely.id));
         }
         let sounding = usize::try_from(centre.signals().unacknowledged).unwrap_or(usize::MAX);
         if sounding != second.sounding.len() {
@@ -77,11 +82,24 @@ impl World {
         self.looks.ringing.retain(|id, _| ringing.contains(id));
         for id in ringing {
             let since = *self.looks.ringing.entry(id).or_insert(now);
-            if up && now.since(since) >= ESCALATE_AFTER * 2 + ESCALATED_SLACK {
+            if up && now.since(since) >= ESCALATE_AFTER * 3 + ESCALATED_SLACK {
                 return Err(format!("incident {id} has been ringing since {since:?}, and nobody is told"));
             }
         }
         Ok(())
+    }
+
+    /// When a box has nothing more to deliver, the desk knows of its points what the box knows.
+    fn look_at_faults(&self, site: usize) -> Checked {
+        let (one, Some(centre)) = (&self.boxes[site], self.desk.centre()) else { return Ok(()) };
+        let Some(told) = one.school.told().filter(|_| one.school.is_idle()) else { return Ok(()) };
+        let of_point = |standing: Standing<'_>| Some((standing.about.point.clone()?, standing.fault.clone()));
+        let known: BTreeSet<_> = centre.faults_of(Some(&one.name)).filter_map(of_point).collect();
+        if known == told {
+            Ok(())
+        } else {
+            Err(format!("{} has told {told:?}, and the desk knows {known:?}", one.name))
+        }
     }
 
     fn look_at_wall(&mut self) -> Checked {

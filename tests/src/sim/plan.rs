@@ -158,7 +158,7 @@ impl Teller<'_> {
     }
 
     fn one_box(&mut self, site: usize) {
-        for _ in 0..self.rng.place(4) {
+        for _ in 0..self.rng.place(5) {
             let at = self.delicate_time(600);
             self.at(at, Happening::BoxCrash { site });
             let back = at + self.rng.ms(100, 10_000);
@@ -186,20 +186,40 @@ impl Teller<'_> {
     fn rack(&mut self) {
         for _ in 0..self.rng.place(4) {
             let at = self.delicate_time(800);
-            self.at(at, Happening::DeskCrash);
             let back = at + self.rng.ms(200, 8_000);
+            self.at(at, Happening::DeskCrash);
             self.at(back, Happening::DeskStart);
+            self.around_crash(at, back);
         }
-        for _ in 0..self.rng.place(3) {
+        for _ in 0..self.rng.place(2) {
             let at = self.some_time();
-            self.at(at, Happening::DiskFull);
-            let freed = at + self.rng.ms(500, 20_000);
-            self.at(freed, Happening::DiskFreed);
+            self.disk_full(at);
         }
-        if self.rng.chance(30) {
+        if self.rng.chance(50) {
             let (at, by) = (self.some_time(), self.jump(7_200_000));
             self.at(at, Happening::RackClock { by });
         }
+    }
+
+    /// What makes a crash worse: lines that never reached the disk, and a wall whose people act on them.
+    fn around_crash(&mut self, at: Mono, back: Mono) {
+        if self.rng.chance(40) {
+            let before = at.micros().saturating_sub(self.rng.within(0, 15_000_000));
+            self.disk_full(Mono::from_micros(before));
+        }
+        if self.rng.chance(50) {
+            let pressed = at
+                + Duration::from_micros(
+                    self.rng.within(0, back.since(at).as_micros().try_into().unwrap_or(1)),
+                );
+            self.at(pressed, Happening::WallButton);
+        }
+    }
+
+    fn disk_full(&mut self, at: Mono) {
+        self.at(at, Happening::DiskFull);
+        let freed = at + self.rng.ms(500, 20_000);
+        self.at(freed, Happening::DiskFreed);
     }
 
     fn wall(&mut self) {
@@ -232,8 +252,8 @@ impl Teller<'_> {
 
     fn windows(&mut self, sites: usize) {
         for site in 0..sites {
-            if self.rng.chance(25) {
-                let (at, minutes) = (self.some_time(), self.rng.within(1, 2));
+            if self.rng.chance(40) {
+                let (at, minutes) = (self.some_time(), 1);
                 self.at(at, Happening::Window { site, minutes });
             }
         }

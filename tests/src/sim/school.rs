@@ -7,7 +7,7 @@ use alarm::delivery::{Outbox, Send};
 use alarm::point::{Before, Kind, Outcome, Point, Reading, Watch};
 use alarm::spool::{Kept, Replay, Spool};
 use alarm::{Fault, Mono, Nature, Notice, NoticeId, PathId, PointId, Wall, What};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a box made of its points.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl School {
     pub(super) fn start(&mut self, now: Mono, rng: &mut Rng) {
         let Replay { mut spool, good, .. } = Spool::replay(self.disk.bytes());
         self.disk.truncate(good);
-        if rng.chance(20) {
+        if rng.chance(50) {
             self.disk.replace(spool.rewritten());
         }
         let held: Vec<_> = self.points.iter().map(|point| spool.held(&point.id)).collect();
@@ -162,7 +162,7 @@ impl School {
         running.outbox.handle_ack(id);
         let Some(bytes) = running.spool.done(id) else { return };
         self.disk.append(&bytes);
-        if rng.chance(5) {
+        if rng.chance(15) {
             self.disk.replace(running.spool.rewritten());
             let all = self.disk.len();
             running.unsynced.iter_mut().for_each(|(end, _)| *end = all);
@@ -184,6 +184,17 @@ impl School {
     pub(super) fn names(&self, point: usize) -> bool {
         let Some(running) = &self.running else { return true };
         running.spool.standing(Some(&self.points[point].id)).any(is_wire_fault)
+    }
+
+    /// What it has told of its points and not taken back; `None` while it is down.
+    pub(super) fn told(&self) -> Option<BTreeSet<(PointId, Fault)>> {
+        let spool = &self.running.as_ref()?.spool;
+        let faults = self.points.iter().flat_map(|point| {
+            let open = point.kind == Kind::Tamper && spool.held(&point.id).is_some();
+            let tampered = open.then_some(Fault::Tampered);
+            spool.standing(Some(&point.id)).cloned().chain(tampered).map(|fault| (point.id.clone(), fault))
+        });
+        Some(faults.collect())
     }
 
     /// Nothing waits any more.

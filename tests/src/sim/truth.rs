@@ -15,6 +15,8 @@ pub(super) struct Press {
     pub(super) point: usize,
     /// Its point had been at rest for long enough that nothing excuses the box.
     pub(super) calm: bool,
+    /// When its wire was cut, touched or mended meanwhile.
+    pub(super) disturbed: Vec<Mono>,
     /// The first contact moves.
     pub(super) begun: Mono,
     /// It has stopped bouncing.
