@@ -194,7 +194,7 @@ fn an_acknowledgement_from_before_a_crash_clears_nothing_after_it() {
 #[test]
 fn no_start_has_the_marks_of_another() {
     let mut story = Story::new();
-    let mut start = |story: &mut Story| {
+    let start = |story: &mut Story| {
         story.add(vec![Event::Started { software: "1".into() }]);
         let mut with_press = Story { centre: story.centre.clone(), journal: vec![], now: story.now };
         with_press.receive(1, press(1));
