@@ -1,6 +1,12 @@
 //! The console in Chromium: set-up, sign-in, an alarm that rings (its sound measured), answer, close, register,
 //! ticket, a desk that goes and comes back; screenshots of every screen in both languages in `tests/artefacts`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed step is a failed test, which shows what the page said"
+)]
+
 use onepress::rig::{Button, Programs, Rack, School, Wall, pause};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
