@@ -24,13 +24,19 @@ pub const SIREN_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Half a flash: 2 Hz, within the 1.4 to 2.8 Hz of IEC 60073 for normal flashing.
 pub const FLASH_HALF: Duration = Duration::from_millis(250);
 
+/// Whether whoever knows `known` also knows `mark`: it is of the same life of the desk, and not newer. After a crash
+/// journal numbers that were never durable are given out again, so that marks of two lives say nothing about each
+/// other.
+pub fn covers(known: u64, mark: u64) -> bool {
+    known >> 32 == mark >> 32 && mark <= known
+}
+
 /// What the centre wants the wall to show. Whole state, so that a lost message loses nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Signals {
-    /// Mark of the newest real hold-up alarm that nobody has acknowledged; 0 when there is none. Marks grow with
-    /// every alarm and with every start of the desk, and none is given out twice: journal numbers alone are, after
-    /// a crash.
+    /// Mark of the newest real hold-up alarm that nobody has acknowledged; 0 when there is none. Its lower half is
+    /// a journal number, its upper half belongs to one life of the desk; see [`covers`].
     pub newest: u64,
     /// Real hold-up incidents that nobody has acknowledged.
     pub unacknowledged: u32,
@@ -148,10 +154,10 @@ impl Panel {
         let newest = signals.newest;
         self.siren = match self.siren {
             _ if signals.unacknowledged == 0 => Siren::Quiet,
-            Siren::Sounding { since, newest: known } if newest <= known => {
+            Siren::Sounding { since, newest: known } if covers(known, newest) => {
                 Siren::Sounding { newest: known, since }
             }
-            Siren::Silenced { newest: known, by_limit } if newest <= known => {
+            Siren::Silenced { newest: known, by_limit } if covers(known, newest) => {
                 Siren::Silenced { newest: known, by_limit }
             }
             Siren::Quiet | Siren::Sounding { .. } | Siren::Silenced { .. } => {
@@ -170,7 +176,7 @@ impl Panel {
         let known = match self.siren {
             Siren::Quiet => newest,
             Siren::Sounding { newest: known, .. } | Siren::Silenced { newest: known, .. } => {
-                known.max(newest)
+                if covers(known, newest) { known } else { newest }
             }
         };
         self.siren = Siren::Silenced { newest: known, by_limit: false };
@@ -297,6 +303,22 @@ mod tests {
         assert_eq!((shown.red, shown.siren), (Light::Flashing, false));
         panel.handle_signals(hold_up(4), at(3));
         assert!(!panel.outputs(at(3)).siren);
+    }
+
+    /// The desk has started again, and its numbers begin below those that the wall knew.
+    #[test]
+    fn what_another_life_of_the_desk_tells_is_new() {
+        let life = |life: u64, number: u64| hold_up(life << 32 | number);
+        let mut panel = Panel::new(LIMIT);
+        panel.handle_signals(life(9, 50), at(0));
+        assert_eq!(panel.handle_acknowledge(at(1)), Acknowledged::Tell { newest: 9 << 32 | 50 });
+        panel.handle_signals(life(3, 40), at(2));
+        assert!(panel.outputs(at(2)).siren);
+        assert_eq!(panel.handle_acknowledge(at(3)), Acknowledged::Tell { newest: 3 << 32 | 40 });
+        panel.handle_signals(life(3, 39), at(4));
+        assert!(!panel.outputs(at(4)).siren);
+        panel.handle_signals(life(3, 41), at(5));
+        assert!(panel.outputs(at(5)).siren);
     }
 
     #[test]

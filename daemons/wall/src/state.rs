@@ -6,7 +6,7 @@
 use crate::bank::Health;
 use crate::control::{Failure, Status};
 use crate::line::Lit;
-use alarm::panel::{Acknowledged, FLASH_HALF, Light, Outputs, Panel, Report, Signals};
+use alarm::panel::{Acknowledged, FLASH_HALF, Light, Outputs, Panel, Report, Signals, covers};
 use alarm::point::{self, Before, Kind, Outcome, Point, Timing, Wiring};
 use alarm::wire::ToRack;
 use alarm::{Fault, Mode, Mono, PointId};
@@ -58,7 +58,7 @@ impl Wall {
     pub(crate) fn handle_signals(&mut self, signals: Signals, now: Mono) {
         self.panel.handle_signals(signals, now);
         if let Some((newest, at)) = self.acknowledged {
-            let unheard = signals.unacknowledged > 0 && signals.newest <= newest;
+            let unheard = signals.unacknowledged > 0 && covers(newest, signals.newest);
             if unheard && now.since(at) < ACKNOWLEDGED_FOR {
                 self.to_tell.push_back(ToRack::Acknowledge { newest });
             } else {

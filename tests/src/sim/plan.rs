@@ -253,7 +253,7 @@ impl Teller<'_> {
     fn windows(&mut self, sites: usize) {
         for site in 0..sites {
             if self.rng.chance(40) {
-                let (at, minutes) = (self.some_time(), 1);
+                let (at, minutes) = (Mono::from_micros(self.some_time().micros() / 2), 1);
                 self.at(at, Happening::Window { site, minutes });
             }
         }

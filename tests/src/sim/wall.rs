@@ -2,7 +2,7 @@
 
 use alarm::Mono;
 use alarm::NoticeId;
-use alarm::panel::{Acknowledged, Panel, Signals};
+use alarm::panel::{Acknowledged, Panel, Signals, covers};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Wall {
         self.heard.extend(sounding.iter());
         self.sounding = sounding;
         let (newest, at) = self.acknowledged?;
-        let unheard = signals.unacknowledged > 0 && signals.newest <= newest;
+        let unheard = signals.unacknowledged > 0 && covers(newest, signals.newest);
         if unheard && now.since(at) < ACKNOWLEDGED_FOR {
             return Some(newest);
         }

@@ -66,11 +66,10 @@ impl Centre {
         }
     }
 
-    /// What a crash took from the end of the journal, the start itself perhaps with it, had numbers that walls may
-    /// have seen and that are given out again: the time of the start keeps them apart.
+    /// The time tells this life from the others. A count would not: the start itself may have been lost with the
+    /// end of the journal.
     fn started(&mut self, at: Wall) -> Touched {
-        let seconds = u64::try_from(at.millis() / 1000).unwrap_or(0);
-        self.start = seconds.max(self.start + 1);
+        self.life = u64::try_from(at.millis()).unwrap_or(0) & u64::from(u32::MAX);
         Touched::Quiet
     }
 

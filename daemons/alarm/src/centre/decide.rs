@@ -3,6 +3,7 @@
 use super::Centre;
 use crate::event::{About, Actor, Event};
 use crate::incident::{ESCALATE_AFTER, Incident, NOTE_MAX, Outcome, Step};
+use crate::panel::covers;
 use crate::room;
 use crate::{BoxId, Fault, IncidentId, SeatId, SiteId, UserId, Wall};
 use std::time::Duration;
@@ -98,7 +99,7 @@ impl Centre {
     /// The button at a wall: everything that sounded up to the mark `newest` has been seen.
     pub fn acknowledge_all(&self, newest: u64, wall: &BoxId) -> Vec<Event> {
         self.sounding()
-            .filter(|incident| self.mark(incident) <= newest)
+            .filter(|incident| covers(newest, self.mark(incident)))
             .map(|incident| Event::Acknowledged { incident: incident.id, by: Actor::Wall(wall.clone()) })
             .collect()
     }

@@ -99,9 +99,9 @@ pub struct Centre {
     accounts: BTreeMap<UserId, Account>,
     seats: BTreeMap<SeatId, Seated>,
     windows: BTreeMap<SiteId, Window>,
-    /// When the desk last started, in seconds, and never twice the same: the upper half of marks.
+    /// Tells the present life of the desk from the others: the upper half of marks.
     #[serde(default)]
-    start: u64,
+    life: u64,
     #[serde(with = "pairs")]
     faults: BTreeMap<(About, Fault), Wall>,
     seen: BTreeMap<BoxId, VecDeque<NoticeId>>,
@@ -237,7 +237,7 @@ impl Centre {
     /// seen may have been lost with the end of the journal, so no acknowledgement outlives the desk that it was
     /// meant for, and what is unacknowledged in the journal sounds again.
     fn mark(&self, incident: &Incident) -> u64 {
-        self.start << 32 | incident.newest
+        self.life << 32 | incident.newest
     }
 
     fn sounding(&self) -> impl Iterator<Item = &Incident> {
