@@ -73,12 +73,14 @@ impl Desk {
 
     /// Skips what was heard until `wanted` finds what it looks for.
     pub async fn until<T>(&mut self, wanted: impl Fn(Heard) -> Option<T>) -> T {
-        loop {
-            let heard = timeout(PATIENCE, self.heard.recv()).await.expect("the desk heard nothing").unwrap();
-            if let Some(found) = wanted(heard) {
-                return found;
+        let find = async {
+            loop {
+                if let Some(found) = wanted(self.heard.recv().await.unwrap()) {
+                    return found;
+                }
             }
-        }
+        };
+        timeout(PATIENCE, find).await.expect("the desk heard nothing of the kind")
     }
 
     pub async fn report(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
