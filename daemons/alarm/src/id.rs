@@ -75,6 +75,7 @@ name!(/** A supervised input of a box. */ PointId, "point");
 name!(/** One way from a box to the rack, such as `wired`. */ PathId, "path");
 name!(/** A workplace in the centre. */ SeatId, "seat");
 name!(/** An account of the console. */ UserId, "user");
+name!(/** A camera of a site, or another source of picture or sound. */ CameraId, "camera");
 
 /// The number of an incident: its place in the order in which incidents were opened, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

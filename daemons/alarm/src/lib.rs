@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod event;
 mod id;
 pub mod incident;
+pub mod media;
 pub mod notice;
 pub mod panel;
 pub mod path;
@@ -24,6 +25,6 @@ pub mod ticket;
 mod time;
 pub mod wire;
 
-pub use id::{BadId, BoxId, IncidentId, NoticeId, PathId, PointId, SeatId, SiteId, UserId};
+pub use id::{BadId, BoxId, CameraId, IncidentId, NoticeId, PathId, PointId, SeatId, SiteId, UserId};
 pub use notice::{Fault, Mode, Nature, Notice, What};
 pub use time::{Mono, Wall};

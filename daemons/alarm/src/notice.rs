@@ -161,6 +161,16 @@ pub enum Fault {
     OutputFailed,
     /// A beacon or siren is not reachable.
     WallLost,
+    /// A camera gives no picture.
+    CameraLost,
+    /// A camera's stream cannot be understood, or not all of it (its sound).
+    CameraUnreadable,
+    /// The picture from before a press could be swapped to a disk: memory cannot be locked.
+    RingUnlocked,
+    /// The disk for recordings fills; nothing is lost yet.
+    RecordingsLow,
+    /// Nothing is recorded: the disk cannot be written, or all that it holds must be kept.
+    RecordingStopped,
     /// A word from a newer box that this desk does not know. Shown as it came; never dropped.
     #[serde(untagged)]
     Other(String),

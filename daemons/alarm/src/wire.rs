@@ -5,8 +5,9 @@
 //! purpose and the protocol version; frames of a kind that this version does not know are skipped, so that a
 //! newer box can talk to an older rack.
 
+use crate::media::{self, Recorded, Room};
 use crate::panel::{self, Signals};
-use crate::{Fault, Notice, NoticeId, PathId, PointId, Wall, point};
+use crate::{BoxId, CameraId, Fault, IncidentId, Notice, NoticeId, PathId, PointId, Wall, point};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub enum Purpose {
     Wall,
     /// A new certificate for a new key.
     Renew,
+    /// Rooms and members to a relay; what it recorded and how it is.
+    Relay,
 }
 
 /// From a box to its rack.
@@ -72,6 +75,15 @@ pub enum ToRack {
         /// The request.
         csr: String,
     },
+    /// A relay recorded something. Repeated until it is written down.
+    Recorded {
+        /// The relay's own number for it, ascending by one.
+        number: u64,
+        /// What.
+        what: Recorded,
+    },
+    /// How the relay is.
+    Relay(media::Report),
     /// A frame of a newer version.
     #[serde(other)]
     Unknown,
@@ -102,6 +114,49 @@ pub enum ToBox {
     Certificate {
         /// Leaf, then the site root.
         chain: Vec<String>,
+    },
+    /// To a relay: this room is so now.
+    Room(Room),
+    /// To a relay: this incident is closed.
+    RoomClosed {
+        /// Which.
+        incident: IncidentId,
+    },
+    /// To a relay: this box is in the register, with these keys (SHA-256 of the SPKI, hex).
+    Member {
+        /// Which.
+        name: BoxId,
+        /// Its present key and the one before a renewal.
+        keys: Vec<String>,
+    },
+    /// To a relay: this box is no longer in the register.
+    MemberGone {
+        /// Which.
+        name: BoxId,
+    },
+    /// To a relay: a seat wants to see these cameras of a box without a press; none ends it.
+    Wanted {
+        /// Which box.
+        name: BoxId,
+        /// Which cameras.
+        cameras: Vec<CameraId>,
+    },
+    /// To a relay: passes are good when this key signed them (Ed25519, base64).
+    PassKey {
+        /// The public key.
+        key: String,
+    },
+    /// To a relay: takes that may not be removed, because an incident or a court still needs them.
+    Hold {
+        /// All of them.
+        takes: Vec<String>,
+    },
+    /// To a relay: everything that there is has been said once. What was not said is no more.
+    Told,
+    /// To a relay: everything that it recorded up to this number is written down.
+    Written {
+        /// Up to which.
+        number: u64,
     },
     /// The rack will not go on with this stream, and why.
     Refused {

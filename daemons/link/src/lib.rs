@@ -12,6 +12,8 @@
 //! | [`identity`] | box | key, certificate chain, root, rack addresses, own name |
 //! | [`client`] | box | enrolment, [`client::Connector`], sessions, renewal |
 //! | [`backoff`] | box | when to try again |
+//! | [`media`] | both | TLS for the media plane |
+//! | [`pass`] | rack | what a person shows at the relay's door |
 //! | [`Keys`] | both | what makes a restarted endpoint answer old connections with a reset |
 
 pub mod backoff;
@@ -24,7 +26,9 @@ mod fingerprint;
 mod frames;
 pub mod identity;
 mod keys;
+pub mod media;
 mod name;
+pub mod pass;
 pub mod proof;
 pub mod rack;
 mod state;

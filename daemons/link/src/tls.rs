@@ -70,6 +70,37 @@ fn finish(mut config: ClientConfig, alpn: &[u8]) -> Result<QuicClientConfig, Tls
     QuicClientConfig::try_from(config).map_err(unusable)
 }
 
+/// A relay's side: certificates of boxes are verified when shown, browsers show none.
+pub(crate) fn relay(
+    root: CertificateDer<'static>,
+    clock: &Clock,
+    shown: crate::media::Shown,
+    alpns: Vec<Vec<u8>>,
+) -> Result<QuicServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_details(provider(), Arc::new(clock.clone()))
+        .with_protocol_versions(&[&TLS13])
+        .map_err(unusable)?
+        .with_client_cert_verifier(Arc::new(Boxes { root }))
+        .with_cert_resolver(Arc::new(shown));
+    config.alpn_protocols = alpns;
+    config.send_tls13_tickets = 0;
+    QuicServerConfig::try_from(config).map_err(unusable)
+}
+
+/// The side of a box that connects to a relay.
+pub(crate) fn to_relay(
+    identity: &Identity,
+    clock: &Clock,
+    alpns: Vec<Vec<u8>>,
+) -> Result<QuicClientConfig, TlsError> {
+    let mut config = client(Trust::Relay(identity.root().clone()), clock)?
+        .with_client_auth_cert(identity.chain().to_vec(), identity.key().der().into())
+        .map_err(unusable)?;
+    config.alpn_protocols = alpns;
+    config.resumption = Resumption::disabled();
+    QuicClientConfig::try_from(config).map_err(unusable)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -86,12 +117,14 @@ struct Racks(Trust);
 enum Trust {
     Root(CertificateDer<'static>),
     Pin(Fingerprint),
+    /// The root, for a relay.
+    Relay(CertificateDer<'static>),
 }
 
 impl Trust {
     fn root<'a>(&'a self, shown: &'a [CertificateDer<'a>]) -> Option<&'a CertificateDer<'a>> {
         match self {
-            Self::Root(root) => Some(root),
+            Self::Root(root) | Self::Relay(root) => Some(root),
             Self::Pin(pin) => shown.iter().find(|der| Fingerprint::of(der) == *pin),
         }
     }
@@ -107,7 +140,10 @@ impl ServerCertVerifier for Racks {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let root = self.0.root(others).ok_or(CertificateError::UnknownIssuer)?;
-        judge(leaf, root, Role::Rack, now)?;
+        match self.0 {
+            Trust::Root(_) | Trust::Pin(_) => judge(leaf, root, Role::Rack, now)?,
+            Trust::Relay(_) => refuse(crate::media::speaks_for_relay(leaf, root, wall(now)))?,
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -189,9 +225,16 @@ fn judge(
     role: Role,
     now: UnixTime,
 ) -> Result<(), Error> {
-    let now = Wall::from_millis(i64::try_from(now.as_secs() * 1000).unwrap_or(i64::MAX));
-    let refused = match Leaf::verify(leaf, root, role, now) {
-        Ok(_) => return Ok(()),
+    refuse(Leaf::verify(leaf, root, role, wall(now)).map(drop))
+}
+
+fn wall(now: UnixTime) -> Wall {
+    Wall::from_millis(i64::try_from(now.as_secs() * 1000).unwrap_or(i64::MAX))
+}
+
+fn refuse(judged: Result<(), BadCertificate>) -> Result<(), Error> {
+    let refused = match judged {
+        Ok(()) => return Ok(()),
         Err(BadCertificate::Unreadable(_)) => CertificateError::BadEncoding,
         Err(BadCertificate::NotOurs(_)) => CertificateError::UnknownIssuer,
         Err(BadCertificate::WrongName(_) | BadCertificate::WrongKey) => CertificateError::NotValidForName,
@@ -199,6 +242,6 @@ fn judge(
     Err(refused.into())
 }
 
-fn unusable(error: impl ToString) -> TlsError {
+pub(crate) fn unusable(error: impl ToString) -> TlsError {
     TlsError(error.to_string())
 }

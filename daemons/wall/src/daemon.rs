@@ -252,6 +252,8 @@ impl Loop {
             | ToRack::Notice(_)
             | ToRack::Status(_)
             | ToRack::Renew { .. }
+            | ToRack::Recorded { .. }
+            | ToRack::Relay(_)
             | ToRack::Unknown => {}
         }
     }

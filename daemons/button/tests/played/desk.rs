@@ -54,6 +54,8 @@ impl Attend {
                 other @ (ToRack::Hello { .. }
                 | ToRack::Wall(_)
                 | ToRack::Acknowledge { .. }
+                | ToRack::Recorded { .. }
+                | ToRack::Relay(_)
                 | ToRack::Unknown) => {
                     panic!("unexpected {other:?}")
                 }

@@ -94,6 +94,7 @@ impl Hall {
             Purpose::Status => drop(tokio::spawn(status::serve(hall, name, stream))),
             Purpose::Wall => drop(tokio::spawn(wall::serve(hall, name, stream))),
             Purpose::Renew => drop(tokio::spawn(renew::serve(hall, peer.clone(), stream))),
+            Purpose::Relay => drop(stream),
         }
     }
 

@@ -169,6 +169,19 @@ impl Ca {
     }
 }
 
+/// A certificate that nobody signed but its own key, for browsers that know it by its hash.
+pub(crate) fn self_signed(now: Wall, life: Duration, names: &[String]) -> Result<Certified, CaError> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(unusable)?;
+    let mut params = params("Onepress relay", now, life);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    for name in names {
+        params.subject_alt_names.push(host(name)?);
+    }
+    let certificate = params.self_signed(&key).map_err(unusable)?;
+    Ok(Certified { chain: vec![certificate.into()], key: PrivatePkcs8KeyDer::from(key.serialize_der()) })
+}
+
 /// A chain as it travels in `Enrolled` and `Certificate`: base64 of each DER.
 pub fn to_wire(chain: &[CertificateDer<'_>]) -> Vec<String> {
     chain.iter().map(|der| BASE64_STANDARD.encode(der)).collect()
