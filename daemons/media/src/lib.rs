@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`origin`] | everything that an endpoint knows of: broadcasts by name, who may see which |
 //! | [`session`] | MoQ over raw QUIC, WebTransport and WebSocket |
+//! | [`socket`] | the WebSocket part of it |
 //! | [`take`] | publishes one run of a camera or a microphone |
 //! | [`follow`] | reads a broadcast group by group, for a recorder |
 //! | [`mp4`] | puts what was read into files (fragmented MP4) |
@@ -17,6 +18,7 @@ pub mod mp4;
 pub mod note;
 pub mod origin;
 pub mod session;
+pub mod socket;
 pub mod take;
 
 pub use bytes::Bytes;

@@ -1,9 +1,10 @@
 //! MoQ sessions over raw QUIC (boxes and relays), WebTransport (browsers) and WebSocket (browsers that cannot).
 
-use crate::{Error, Origin, Scope};
+use crate::{Error, Origin, Scope, socket};
 use moq_net::{Client, Server, Versions};
 use std::fmt;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use web_transport_quinn as wt;
 
@@ -113,6 +114,23 @@ impl Session {
         Ok(Self::run(session, driver, Transport::Quic, Some(connection)))
     }
 
+    /// Connects as a client over a WebSocket without TLS (`ws://`), otherwise as [`Session::connect`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connect_socket(url: &str, origin: &Origin, grant: &Grant) -> Result<Self, Error> {
+        let mut client = Client::new().with_versions(Versions::all());
+        if let Some(reader) = origin.reader_of(&grant.see)? {
+            client = client.with_publisher(reader);
+        }
+        if let Some(writer) = origin.writer_of(&grant.publish)? {
+            client = client.with_subscriber(writer);
+        }
+        let socket = socket::connect(url).await.map_err(|error| Error::Web(error.to_string()))?;
+        let (session, driver) = limited(client.connect(Instant::now(), socket)).await?;
+        Ok(Self::run(session, driver, Transport::WebSocket, None))
+    }
+
     fn run<S>(
         session: moq_net::Session,
         driver: moq_net::Driver<S>,
@@ -177,6 +195,7 @@ pub struct Knock {
 enum Inner {
     Raw(quinn::Connection),
     Web(Box<wt::Request>),
+    Socket(Box<socket::Session>),
 }
 
 impl Knock {
@@ -197,11 +216,21 @@ impl Knock {
         Ok(Self { inner: Inner::Web(Box::new(request)), query })
     }
 
+    /// On a WebSocket whose HTTP upgrade is done; `protocol` was chosen by [`choose_protocol`], `query` is the
+    /// URL's.
+    pub async fn socket<T>(io: T, protocol: &str, query: String) -> Self
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Self { inner: Inner::Socket(Box::new(socket::accept(io, protocol).await)), query }
+    }
+
     /// What carries it.
     pub fn transport(&self) -> Transport {
         match &self.inner {
             Inner::Raw(_) => Transport::Quic,
             Inner::Web(_) => Transport::WebTransport,
+            Inner::Socket(_) => Transport::WebSocket,
         }
     }
 
@@ -210,6 +239,7 @@ impl Knock {
         match &self.inner {
             Inner::Raw(connection) => Some(connection),
             Inner::Web(request) => Some(request.conn()),
+            Inner::Socket(_) => None,
         }
     }
 
@@ -249,6 +279,10 @@ impl Knock {
                 let (session, driver) = limited(server.accept(now, web)).await?;
                 Ok(Session::run(session, driver, Transport::WebTransport, Some(connection)))
             }
+            Inner::Socket(socket) => {
+                let (session, driver) = limited(server.accept(now, *socket)).await?;
+                Ok(Session::run(session, driver, Transport::WebSocket, None))
+            }
         }
     }
 
@@ -257,6 +291,9 @@ impl Knock {
         const FORBIDDEN: u32 = 0x403;
         match self.inner {
             Inner::Raw(connection) => connection.close(quinn::VarInt::from_u32(FORBIDDEN), why.as_bytes()),
+            Inner::Socket(mut socket) => {
+                moq_net::web_transport_trait::poll::Session::close(&mut *socket, FORBIDDEN, why);
+            }
             Inner::Web(request) => {
                 let connection = request.conn().clone();
                 let _ =
