@@ -92,12 +92,16 @@ impl Follow {
         Ok(Some(video.chain(audio).collect()))
     }
 
-    /// Reads a track from its group number `from` on.
+    /// Reads a track from its group number `from` on. The future holds nothing of this.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn read(&self, track: &Track, from: u64) -> Result<Reader, Error> {
-        let consumer = self.broadcast.track(&track.name)?;
+    pub fn read(
+        &self,
+        track: &Track,
+        from: u64,
+    ) -> impl Future<Output = Result<Reader, Error>> + Send + use<> {
+        let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
         let wanted = moq_net::track::Subscription::default()
             .with_priority(match track.kind() {
                 Kind::Video => 10,
@@ -105,13 +109,17 @@ impl Follow {
             })
             .with_max_age(PATIENCE)
             .with_start(moq_net::track::Position::group(from));
-        let subscriber = consumer.subscribe(wanted).await?;
-        Ok(Reader { consumer, subscriber, track: track.clone(), open: BTreeMap::new(), ended: false })
+        async move {
+            let consumer = consumer?;
+            let subscriber = consumer.subscribe(wanted).await?;
+            Ok(Reader { consumer, subscriber, track, open: BTreeMap::new(), ended: false })
+        }
     }
 
-    /// Waits until the broadcast has gone.
-    pub async fn closed(&self) -> Error {
-        self.broadcast.closed().await.into()
+    /// Waits until the broadcast has gone. The future holds nothing of this.
+    pub fn closed(&self) -> impl Future<Output = Error> + Send + use<> {
+        let broadcast = self.broadcast.clone();
+        async move { broadcast.closed().await.into() }
     }
 }
 

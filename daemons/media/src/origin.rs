@@ -2,13 +2,16 @@
 
 use crate::Error;
 use moq_net::announce::Kind;
-use moq_net::{Pattern, Patterns, broadcast, origin};
+use moq_net::{Pattern, Patterns, broadcast, cache, origin};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// How long media stays in memory after it has passed, by its own time stamps: what a recorder that is late, a
 /// relay that reconnects, or a seat that joins late can still have. At 2 Mbit/s a minute is 15 MB a camera.
 pub const KEEP: Duration = Duration::from_secs(60);
+/// Most bytes of media in memory, over all tracks; what was read least lately goes first. A minute of 64 cameras
+/// at 2 Mbit/s.
+pub const KEEP_BYTES: u64 = 1 << 30;
 
 /// Names of broadcasts that somebody may see or publish: subtrees, none of which is everything unless said so.
 #[derive(Clone, Debug, Default)]
@@ -78,12 +81,18 @@ pub struct Heard {
 pub struct Listening(moq_net::announce::Consumer);
 
 impl Origin {
-    /// An empty one. Needs a tokio runtime.
+    /// An empty one that keeps [`KEEP`] and [`KEEP_BYTES`]. Needs a tokio runtime.
     pub fn new() -> Self {
+        Self::keeping(KEEP, KEEP_BYTES)
+    }
+
+    /// An empty one that keeps media which nobody reads for so long, and at most so many bytes. Needs a tokio runtime.
+    pub fn keeping(keep: Duration, bytes: u64) -> Self {
         let mut config = origin::Config::default();
+        config.pool = cache::Pool::new(cache::Config::default().with_capacity(bytes).with_expiry(keep));
         // Within a centre there are two hops at most: nothing has to settle before it is believed.
         config.update_hold = Duration::ZERO;
-        config.default_max_age = KEEP;
+        config.default_max_age = keep;
         let (producer, driver) = origin::Producer::new(config);
         let task = tokio::spawn(async move { drop(moq_net::time::run(driver).await) });
         Self { producer, _driver: std::sync::Arc::new(Abort(task)) }
