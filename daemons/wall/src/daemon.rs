@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Asking};
 use crate::device::{Device, Running};
-use crate::enrol::Enroller;
+use crate::enrol::enroller;
 use crate::line::Role;
 use crate::route::{Ends, Route};
 use crate::state::{Action, Wall};
@@ -180,11 +180,12 @@ fn start_button(config: &Config, clock: Clock, tell: &mpsc::Sender<Inside>) -> a
 
 /// Obtains the identity, then works on every path.
 async fn link(config: Config, ends: Ends, clock: Clock, watchdog: Watchdog) -> anyhow::Result<()> {
-    let enroller = Arc::new(Enroller::new(&config));
+    let enroller = Arc::new(enroller(&config));
     let progress = watchdog.expects("enrolment", PATH_LIMIT);
+    let beat = || progress.beat();
     let mut stop = ends.stop.clone();
     let identity = tokio::select! {
-        identity = enroller.identity(&progress) => identity,
+        identity = enroller.identity(&beat) => identity,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     progress.done();

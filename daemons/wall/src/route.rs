@@ -1,11 +1,10 @@
 //! One path to the rack: connects, hears signals, tells what the wall has to tell, and comes back.
 
 use crate::clock::Clock;
-use crate::enrol::{Enroller, say};
 use alarm::panel::{Report, Signals};
 use alarm::wire::{Purpose, Refusal, ToBox, ToRack};
 use link::backoff::Backoff;
-use link::client::{ConnectError, Connector, Path, Receiver, Sender, Session};
+use link::client::{ConnectError, Connector, Enroller, Path, Receiver, Sender, Session, say};
 use link::{Class, Closed, Reason, StreamError};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -101,7 +100,7 @@ impl Route {
         let wait = backoff.next(random());
         match class {
             Class::Retryable => Turn::Again { after: wait },
-            Class::Fatal => match self.enroller.again(&self.progress).await {
+            Class::Fatal => match self.enroller.again(&|| self.progress.beat()).await {
                 Some(identity) => {
                     self.connector.set_identity(identity);
                     Turn::Again { after: Duration::ZERO }
@@ -140,7 +139,7 @@ impl Route {
     async fn renew(&mut self, session: &Session) {
         match self.enroller.renew(session, &self.connector.identity()).await {
             Ok(identity) => self.connector.set_identity(identity),
-            Err(error) => say(&mut self.said, &format!("{error:#}")),
+            Err(error) => say(&mut self.said, &error.to_string()),
         }
     }
 }
