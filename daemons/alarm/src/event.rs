@@ -2,8 +2,11 @@
 //! statistic shows is a fold over these.
 
 use crate::incident::{Outcome, Step};
+use crate::media::Recorded;
 use crate::register::{Account, Site};
-use crate::{BoxId, Fault, IncidentId, Nature, Notice, PathId, PointId, SeatId, SiteId, UserId, Wall};
+use crate::{
+    BoxId, CameraId, Fault, IncidentId, Nature, Notice, PathId, PointId, SeatId, SiteId, UserId, Wall,
+};
 use serde::{Deserialize, Serialize};
 
 /// One fact.
@@ -238,6 +241,75 @@ pub enum Event {
         /// By whom.
         by: Actor,
     },
+    /// A relay recorded something. The same number of the same relay never twice.
+    Recorded {
+        /// Which relay.
+        relay: BoxId,
+        /// The relay's own number for it.
+        number: u64,
+        /// What.
+        what: Recorded,
+        /// The incident whose history tells of it. Segments stand in the journal only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+    },
+    /// Somebody was let in to see and hear an incident. Once for each person; renewals are not written.
+    PassIssued {
+        /// Which incident.
+        incident: IncidentId,
+        /// Who.
+        user: UserId,
+        /// Where.
+        seat: SeatId,
+    },
+    /// Somebody looks at cameras of a box without a press.
+    WatchBegan {
+        /// Which box.
+        name: BoxId,
+        /// Which cameras.
+        cameras: Vec<CameraId>,
+        /// Why.
+        reason: String,
+        /// It ends itself then.
+        until: Wall,
+        /// Who.
+        user: UserId,
+        /// Where.
+        seat: SeatId,
+    },
+    /// That is over.
+    WatchEnded {
+        /// Which box.
+        name: BoxId,
+        /// The seat that looked.
+        seat: SeatId,
+        /// By whom; [`Actor::Desk`] when it ended itself.
+        by: Actor,
+    },
+    /// The recordings of an incident are kept until somebody says otherwise, or no longer.
+    Held {
+        /// Which incident.
+        incident: IncidentId,
+        /// Kept.
+        held: bool,
+        /// By whom.
+        by: Actor,
+    },
+    /// A seat has kept a still picture.
+    SnapshotTaken {
+        /// Which incident.
+        incident: IncidentId,
+        /// SHA-256 of the JPEG, hex: also its name.
+        sha256: String,
+        /// Its length.
+        bytes: u64,
+        /// The take it is from.
+        take: String,
+        /// The moment that it shows, as the seat saw it.
+        shown: Wall,
+        /// By whom.
+        by: Actor,
+    },
 }
 
 /// Who did something.
@@ -257,7 +329,7 @@ pub enum Actor {
     },
 }
 
-/// What a fault concerns: all that is known of box, point and path; nothing for the desk itself.
+/// What a fault concerns: all that is known of box, point, path and camera; nothing for the desk itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct About {
@@ -270,6 +342,9 @@ pub struct About {
     /// The path to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathId>,
+    /// The camera of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<CameraId>,
 }
 
 impl About {
@@ -285,6 +360,11 @@ impl About {
 
     /// A path of an appliance.
     pub fn path(name: BoxId, path: PathId) -> Self {
-        Self { name: Some(name), path: Some(path), point: None }
+        Self { name: Some(name), path: Some(path), ..Self::default() }
+    }
+
+    /// A camera of an appliance.
+    pub fn camera(name: BoxId, camera: CameraId) -> Self {
+        Self { name: Some(name), camera: Some(camera), ..Self::default() }
     }
 }

@@ -10,9 +10,11 @@
 //! Acknowledging (a human has seen it) is beside these steps: it stops the sound and owns nothing.
 
 use crate::event::Actor;
+use crate::film::Take;
 use crate::room::Room;
-use crate::{BoxId, IncidentId, Mode, Nature, NoticeId, PathId, PointId, SiteId, Wall};
+use crate::{BoxId, IncidentId, Mode, Nature, NoticeId, PathId, PointId, SiteId, UserId, Wall};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// An incident that nobody has answered after this raises itself (NFPA 1225: highest priority within 60 s).
@@ -182,6 +184,18 @@ pub struct Incident {
     pub note: String,
     /// When it was closed.
     pub closed: Option<Wall>,
+    /// What was recorded, in the order in which it began; at most [`crate::film::TAKES_MAX`].
+    #[serde(default)]
+    pub takes: Vec<Take>,
+    /// Its recordings are kept until somebody says otherwise.
+    #[serde(default)]
+    pub held: bool,
+    /// Who was let in to see and hear it.
+    #[serde(default)]
+    pub seen_by: BTreeSet<UserId>,
+    /// Still pictures that seats have kept.
+    #[serde(default)]
+    pub snapshots: u32,
 }
 
 impl Incident {

@@ -9,6 +9,7 @@ pub mod centre;
 pub mod chain;
 pub mod delivery;
 pub mod event;
+pub mod film;
 mod id;
 pub mod incident;
 pub mod media;

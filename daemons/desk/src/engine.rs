@@ -29,6 +29,8 @@ pub struct Engine {
     writer: Writer,
     durable: watch::Receiver<u64>,
     signals: watch::Sender<Signals>,
+    /// The last line that was taken: whoever folds the state for itself looks again.
+    taken: watch::Sender<u64>,
     feed: Feed,
 }
 
@@ -72,7 +74,8 @@ impl Engine {
         let signals = watch::Sender::new(centre.signals());
         let inner =
             Inner { head, live: Live::default(), unwritten: BTreeMap::new(), snapshot_at: head.seq, centre };
-        let engine = Self { inner: Mutex::new(inner), writer, durable, signals, feed: Feed::new() };
+        let taken = watch::Sender::new(head.seq);
+        let engine = Self { inner: Mutex::new(inner), writer, durable, signals, taken, feed: Feed::new() };
         engine.begin(centre_name);
         Ok((Arc::new(engine), progress))
     }
@@ -161,6 +164,7 @@ impl Engine {
             self.writer.append(lines);
             let wanted = inner.centre.signals();
             self.signals.send_if_modified(|shown| std::mem::replace(shown, wanted) != wanted);
+            self.taken.send_replace(inner.head.seq);
             self.snapshot_when_due(inner);
         }
         inner.head.seq
@@ -181,13 +185,20 @@ impl Engine {
             }
             Touched::Seats => self.feed.tell("seats", seq, &show::seats(&inner.centre)),
             Touched::Desk => self.feed.tell("faults", seq, &show::faults(&inner.centre, None)),
+            Touched::Film(ids) => {
+                let durable = self.durable_now();
+                for id in ids {
+                    let written = inner.centre.incident(id).is_some_and(|known| known.newest <= durable);
+                    self.show_incident(inner, id, written);
+                }
+            }
             Touched::Quiet => {}
         }
     }
 
     fn show_incident(&self, inner: &Inner, id: IncidentId, durable: bool) {
         if let Some(incident) = inner.centre.incident(id) {
-            self.feed.tell("incident", inner.head.seq, &show::incident(incident, durable));
+            self.feed.tell("incident", inner.head.seq, &show::incident(&inner.centre, incident, durable));
         }
     }
 
@@ -235,6 +246,16 @@ impl Engine {
     /// What the walls are to show, now and on every change.
     pub fn signals(&self) -> watch::Receiver<Signals> {
         self.signals.subscribe()
+    }
+
+    /// The last line that is on the disk, now and on every commit.
+    pub fn marks(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
+    }
+
+    /// The last line that was taken, now and on every change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.taken.subscribe()
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Message> {

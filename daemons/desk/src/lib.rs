@@ -12,6 +12,8 @@ mod feed;
 pub mod http;
 mod live;
 mod lockout;
+mod passes;
+mod pictures;
 mod random;
 pub mod run;
 mod sessions;

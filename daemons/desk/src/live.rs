@@ -2,6 +2,7 @@
 //! are there. A restart forgets it, and the boxes tell it again.
 
 use crate::clock;
+use alarm::media;
 use alarm::panel::Report;
 use alarm::path::{Outcome, Watch};
 use alarm::wire::Status;
@@ -27,6 +28,8 @@ pub(crate) struct LiveBox {
     pub(crate) paths: BTreeMap<PathId, LivePath>,
     pub(crate) status: Option<Status>,
     pub(crate) report: Option<Report>,
+    /// What a relay says of itself, and the number of the stream on which it said so.
+    pub(crate) relay: Option<(u64, media::Report)>,
     pub(crate) software: Option<String>,
 }
 
@@ -69,8 +72,7 @@ impl Live {
     /// A connection has been made; an older one of the same path is closed. The link's number, and what that means.
     pub(crate) fn link_up(&mut self, name: &BoxId, path: &PathId, handle: Handle) -> (u64, Option<Outcome>) {
         self.expect(name, path, false);
-        self.next_link += 1;
-        let number = self.next_link;
+        let number = self.next_number();
         let Some(live) = self.boxes.get_mut(name).and_then(|live| live.paths.get_mut(path)) else {
             return (number, None);
         };
@@ -79,6 +81,12 @@ impl Live {
         }
         live.since = Some(clock::wall());
         (number, live.watch.handle_up())
+    }
+
+    /// A number for a connection or a stream, unlike all others.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.next_link += 1;
+        self.next_link
     }
 
     /// A connection has gone. True when it was the one that counts.
@@ -105,6 +113,16 @@ impl Live {
             }
         }
         lost
+    }
+
+    /// What linked relays say of themselves, by name.
+    pub(crate) fn relays(&self) -> impl Iterator<Item = (&BoxId, &media::Report)> {
+        self.boxes.iter().filter_map(|(name, live)| Some((name, &live.relay.as_ref()?.1)))
+    }
+
+    /// What relays know of cameras: of each the word of the first relay.
+    pub(crate) fn cameras(&self) -> impl Iterator<Item = &media::Camera> {
+        self.relays().flat_map(|(_, report)| &report.cameras)
     }
 
     /// Closes every connection of an appliance and forgets it.

@@ -9,6 +9,7 @@ use crate::{Engine, clock, tick};
 use anyhow::Context;
 use journal::{HeadKey, Secret, Sqlite, Store};
 use link::ca::{Ca, Certified};
+use link::pass::PassKey;
 use link::rack::{self, Listener};
 use link::{Clock, Keys, Reason};
 use std::net::{TcpListener, UdpSocket};
@@ -36,7 +37,8 @@ pub async fn run(config: Checked) -> anyhow::Result<()> {
     let mut listener = Listener::open(link_socket(&config)?, link_config(&own, dir)?)?;
     let console = console_socket(&config)?;
     report(&config, &listener, &console);
-    let app = App::new(Arc::clone(&engine), Arc::clone(&ca), sessions, setup, &config);
+    let passes = Arc::new(PassKey::open(dir)?);
+    let app = App::new(Arc::clone(&engine), Arc::clone(&ca), Arc::clone(&passes), sessions, setup, &config)?;
     let tls = if config.plain_http { None } else { Some(http::tls::config(&own)?) };
 
     let watchdog = unit::Watchdog::new();
@@ -47,7 +49,7 @@ pub async fn run(config: Checked) -> anyhow::Result<()> {
     tasks.spawn("journal writer", tick::watch_writer(Arc::clone(&engine), writer));
     tasks.spawn("console", http::serve(console, tls, app));
     tasks.spawn("watchdog", watchdog.feed());
-    let hall = Hall { engine: Arc::clone(&engine), ca };
+    let hall = Hall { engine: Arc::clone(&engine), ca, passes };
     unit::ready();
 
     let ended = tokio::select! {

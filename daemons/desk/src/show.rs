@@ -1,5 +1,7 @@
 //! From the state to what consoles see.
 
+mod media;
+
 use crate::live::Live;
 use crate::view;
 use alarm::centre::Centre;
@@ -28,7 +30,7 @@ pub(crate) fn state(centre: &Centre, live: &Live, durable: u64, now: Wall) -> vi
         seq: centre.seq(),
         now: now.millis(),
         centre: centre.name().to_owned(),
-        incidents: centre.open().into_iter().map(|i| incident(i, i.newest <= durable)).collect(),
+        incidents: centre.open().into_iter().map(|i| incident(centre, i, i.newest <= durable)).collect(),
         sites: centre.sites().map(|entry| site(centre, entry)).collect(),
         boxes: centre.boxes().filter_map(|entry| appliance(centre, live, &entry.name)).collect(),
         seats: seats(centre),
@@ -37,7 +39,7 @@ pub(crate) fn state(centre: &Centre, live: &Live, durable: u64, now: Wall) -> vi
     }
 }
 
-pub(crate) fn incident(incident: &Incident, durable: bool) -> view::Incident {
+pub(crate) fn incident(centre: &Centre, incident: &Incident, durable: bool) -> view::Incident {
     let room = incident.room.as_ref();
     view::Incident {
         id: incident.id.0,
@@ -63,6 +65,9 @@ pub(crate) fn incident(incident: &Incident, durable: bool) -> view::Incident {
         outcome: incident.outcome.as_ref().map(word),
         note: incident.outcome.is_some().then(|| incident.note.clone()),
         closed: incident.closed.map(Wall::millis),
+        boxes: centre.guests(incident).iter().map(ToString::to_string).collect(),
+        takes: incident.takes.iter().map(media::take).collect(),
+        held: incident.held,
     }
 }
 
@@ -125,6 +130,7 @@ pub(crate) fn faults(centre: &Centre, name: Option<&BoxId>) -> Vec<view::Fault> 
         .map(|standing| view::Fault {
             point: standing.about.point.as_ref().map(ToString::to_string),
             path: standing.about.path.as_ref().map(ToString::to_string),
+            camera: standing.about.camera.as_ref().map(ToString::to_string),
             fault: standing.fault.to_string(),
             since: standing.since.millis(),
         })
@@ -145,6 +151,7 @@ pub(crate) fn figures(centre: &Centre, now: Wall) -> view::Figures {
 /// `None` when the register does not have it.
 pub(crate) fn appliance(centre: &Centre, live: &Live, name: &BoxId) -> Option<view::Appliance> {
     let entry = centre.appliance(name)?;
+    let cameras = live.cameras().filter(|camera| camera.from == *name).map(media::camera).collect();
     let live = live.boxes.get(name);
     let status = live.and_then(|live| live.status.as_ref());
     Some(view::Appliance {
@@ -161,6 +168,9 @@ pub(crate) fn appliance(centre: &Centre, live: &Live, name: &BoxId) -> Option<vi
             Enrolment::Waiting | Enrolment::Revoked => None,
         },
         shown: live.and_then(|live| live.report.as_ref()).map(shown),
+        cameras,
+        watching: centre.watchers(name).map(media::watching).collect(),
+        relay: live.and_then(|live| live.relay.as_ref()).map(|(_, report)| media::relay(report)),
     })
 }
 

@@ -1,6 +1,10 @@
 //! What the console sees: the shapes of the HTTP interface. Times are Unix milliseconds. Words (kinds, states,
 //! faults, outcomes) are the kebab-case words of the journal; the console translates them.
 
+mod media;
+
+pub use media::{Camera, Gap, Hold, NewWatch, Pass, RelayState, Snapshot, Take, Watching};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -76,6 +80,12 @@ pub struct Incident {
     pub note: Option<String>,
     /// When it was closed.
     pub closed: Option<i64>,
+    /// Boxes whose cameras belong to it.
+    pub boxes: Vec<String>,
+    /// What was recorded of it.
+    pub takes: Vec<Take>,
+    /// Its recordings are kept until somebody says otherwise.
+    pub held: bool,
 }
 
 /// One alarm of an incident.
@@ -160,6 +170,12 @@ pub struct Appliance {
     pub certificate_until: Option<i64>,
     /// For a wall: what beacon and siren show.
     pub shown: Option<Shown>,
+    /// Its cameras, as relays know them.
+    pub cameras: Vec<Camera>,
+    /// Seats that look at its cameras without a press.
+    pub watching: Vec<Watching>,
+    /// For a relay: what it says of itself while it is linked.
+    pub relay: Option<RelayState>,
 }
 
 /// One path of a box.
@@ -195,6 +211,8 @@ pub struct Fault {
     pub point: Option<String>,
     /// The path it concerns.
     pub path: Option<String>,
+    /// The camera it concerns.
+    pub camera: Option<String>,
     /// `wire-cut`, `wire-short`, `input-unreadable`, `path-lost`, `tampered`, …
     pub fault: String,
     /// Since when.
@@ -293,7 +311,7 @@ pub struct Me {
     /// Workplace.
     pub seat: String,
     /// What the role may do: `acknowledge`, `answer`, `transfer`, `progress`, `close`, `test`, `register`,
-    /// `enrol`, `accounts`.
+    /// `enrol`, `accounts`, `watch`, `hold`.
     pub may: Vec<String>,
 }
 

@@ -7,6 +7,7 @@ use crate::incident::{Alarm, Incident, Kind, Mark, Step, priority};
 use crate::register::{Appliance, Enrolment, Ticket};
 use crate::room::Room;
 use crate::{BoxId, Fault, IncidentId, Mode, Nature, Notice, NoticeId, PathId, SeatId, Wall, What};
+use std::collections::BTreeSet;
 
 /// A received notice with all that was said about it.
 struct Arrival<'a> {
@@ -63,6 +64,12 @@ impl Centre {
                 self.accounts.remove(user);
                 Touched::Quiet
             }
+            Event::Recorded { relay, number, what, .. } => self.recorded_now(at, relay, *number, what),
+            Event::PassIssued { .. }
+            | Event::WatchBegan { .. }
+            | Event::WatchEnded { .. }
+            | Event::Held { .. }
+            | Event::SnapshotTaken { .. } => self.looked(at, event),
         }
     }
 
@@ -76,7 +83,8 @@ impl Centre {
     fn arrived(&mut self, arrival: &Arrival<'_>, incident: Option<IncidentId>) -> Touched {
         self.remember(arrival.from, arrival.notice.id);
         let notice = arrival.notice;
-        let about = About { name: Some(arrival.from.clone()), point: notice.point.clone(), path: None };
+        let about =
+            About { name: Some(arrival.from.clone()), point: notice.point.clone(), ..About::default() };
         match &notice.what {
             What::Alarm { mode, at_start, .. } => {
                 self.alarm(arrival, incident, Kind::HoldUp, *mode, *at_start)
@@ -137,6 +145,7 @@ impl Centre {
     ) -> &mut Incident {
         self.last_incident = self.last_incident.max(id.0);
         let site = self.boxes.get(arrival.from).and_then(|appliance| appliance.site.clone());
+        let running = self.running_takes(arrival.from);
         self.open.entry(id).or_insert_with(|| Incident {
             id,
             kind,
@@ -158,6 +167,10 @@ impl Centre {
             outcome: None,
             note: String::new(),
             closed: None,
+            takes: running,
+            held: false,
+            seen_by: BTreeSet::new(),
+            snapshots: 0,
         })
     }
 
@@ -272,6 +285,8 @@ impl Centre {
             if let Some(ticket) = self.tickets.get_mut(ticket) {
                 ticket.used_by = Some(key.clone());
             }
+            // A relay that begins anew counts anew.
+            self.relays.remove(name);
             return self.keyed(name, key, *until, false);
         }
         if let Event::CertificateRenewed { name, key, until } = event {
@@ -324,6 +339,7 @@ impl Centre {
         }
         self.faults.retain(|(about, _), _| about.name.as_ref() != Some(name));
         self.tickets.retain(|_, ticket| ticket.name != *name);
+        self.watches.remove(name);
         Touched::Box(name.clone())
     }
 }

@@ -3,6 +3,7 @@
 use super::Centre;
 use crate::event::{About, Actor, Event};
 use crate::incident::{ESCALATE_AFTER, Incident, NOTE_MAX, Outcome, Step};
+use crate::media::CAMERAS_MAX;
 use crate::panel::covers;
 use crate::room;
 use crate::{BoxId, Fault, IncidentId, SeatId, SiteId, UserId, Wall};
@@ -82,9 +83,24 @@ pub enum Refused {
     /// The last account that may keep accounts.
     #[error("{0} is the last administrator")]
     LastAdministrator(UserId),
+    /// No camera was named, or too many.
+    #[error("name 1 to {CAMERAS_MAX} cameras")]
+    Cameras,
+    /// Nobody looks at a school without saying why.
+    #[error("a reason is needed, of at most {} characters", crate::register::TEXT_MAX)]
+    Reason,
+    /// The seat does not look at this box.
+    #[error("this seat does not look at box {0}: begin with a reason")]
+    NotWatching(BoxId),
+    /// What is held no longer fits what a relay is told.
+    #[error("too many recordings are held: release those of another incident first")]
+    HoldFull,
+    /// Too many still pictures.
+    #[error("an incident has at most {} snapshots", super::SNAPSHOTS_MAX)]
+    Snapshots,
 }
 
-type Decided = Result<Vec<Event>, Refused>;
+pub(super) type Decided = Result<Vec<Event>, Refused>;
 
 impl Centre {
     /// Somebody at a seat has seen it. Doing it twice is no error and no event.
@@ -227,8 +243,9 @@ impl Centre {
         let declined =
             self.open.values().filter(offered).map(|i| Event::Withdrawn { incident: i.id, by: Actor::Desk });
         let requeued = self.owned_by(seat).map(|i| Event::Requeued { incident: i.id, seat: seat.clone() });
+        let unwatched = self.watched_by(seat);
         let closed = Event::SeatClosed { seat: seat.clone(), lost };
-        declined.chain(requeued).chain(std::iter::once(closed)).collect()
+        declined.chain(requeued).chain(unwatched).chain(std::iter::once(closed)).collect()
     }
 
     /// Opens a test window, or moves the end of the open one.
@@ -264,7 +281,7 @@ impl Centre {
         self.is_faulty(&about, &fault).then_some(Event::FaultCleared { about, fault })
     }
 
-    /// What is due at `now`: windows that close themselves, incidents that nobody answers.
+    /// What is due at `now`: windows and watches that end themselves, incidents that nobody answers.
     pub fn due(&self, now: Wall) -> Vec<Event> {
         let ended = self.windows.iter().filter(|(_, window)| !window.is_open(now));
         let closed = ended.map(|(site, _)| Event::WindowClosed { site: site.clone(), by: Actor::Desk });
@@ -276,10 +293,10 @@ impl Centre {
                 && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });
-        closed.chain(escalated).collect()
+        closed.chain(escalated).chain(self.watches_due(now)).collect()
     }
 
-    fn find(&self, id: IncidentId) -> Result<&Incident, Refused> {
+    pub(super) fn find(&self, id: IncidentId) -> Result<&Incident, Refused> {
         match self.incident(id) {
             Some(incident) if incident.step == Step::Closed => Err(Refused::Closed(id)),
             Some(incident) => Ok(incident),

@@ -8,6 +8,9 @@
 
 mod apply;
 mod decide;
+mod film;
+mod look;
+mod plane;
 mod receive;
 mod register;
 #[cfg(test)]
@@ -24,6 +27,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use decide::{Refused, SEATS_MAX, WINDOW_LONGEST};
+pub use look::{Picture, SNAPSHOTS_MAX, WATCH_LONGEST, Watching};
+pub use plane::{HOLD_BYTES, Plane};
 pub use receive::Receipt;
 
 /// Closed incidents kept in memory, for lists and figures: some weeks of a large centre. Older ones are in the
@@ -80,6 +85,8 @@ pub enum Touched {
     Seats,
     /// The desk's own faults.
     Desk,
+    /// What was recorded of these incidents.
+    Film(Vec<IncidentId>),
     /// Accounts, or nothing that a screen shows live.
     Quiet,
 }
@@ -105,6 +112,12 @@ pub struct Centre {
     #[serde(with = "pairs")]
     faults: BTreeMap<(About, Fault), Wall>,
     seen: BTreeMap<BoxId, VecDeque<NoticeId>>,
+    /// The last number that each relay has told.
+    #[serde(default)]
+    relays: BTreeMap<BoxId, u64>,
+    /// Cameras that seats look at without a press.
+    #[serde(default)]
+    watches: BTreeMap<BoxId, BTreeMap<SeatId, Watching>>,
 }
 
 impl Centre {

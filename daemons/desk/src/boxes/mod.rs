@@ -2,6 +2,7 @@
 
 mod alarms;
 mod enrol;
+mod relay;
 mod renew;
 mod status;
 mod wall;
@@ -15,6 +16,7 @@ use alarm::{BoxId, Fault, PathId, Wall};
 use anyhow::Context;
 use link::Reason;
 use link::ca::Ca;
+use link::pass::PassKey;
 use link::rack::{Hello, Incoming, Listener, Peer, Session, Stream};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct Hall {
     pub engine: Arc<Engine>,
     /// The site CA: signs what the register has agreed to.
     pub ca: Arc<Ca>,
+    /// Signs what opens the relays' doors.
+    pub passes: Arc<PassKey>,
 }
 
 impl Hall {
@@ -94,7 +98,7 @@ impl Hall {
             Purpose::Status => drop(tokio::spawn(status::serve(hall, name, stream))),
             Purpose::Wall => drop(tokio::spawn(wall::serve(hall, name, stream))),
             Purpose::Renew => drop(tokio::spawn(renew::serve(hall, peer.clone(), stream))),
-            Purpose::Relay => drop(stream),
+            Purpose::Relay => drop(tokio::spawn(relay::serve(hall, peer.clone(), stream))),
         }
     }
 

@@ -21,7 +21,7 @@ const PAGE: usize = 50;
 
 type Answer = Changed<view::Incident>;
 
-async fn work(
+pub(super) async fn work(
     app: &App,
     id: u64,
     decide: impl FnOnce(&Centre, IncidentId) -> Result<Vec<Event>, Refused>,
@@ -29,8 +29,11 @@ async fn work(
     let id = IncidentId(id);
     let seq = app.engine.commit(|centre, _| decide(centre, id))?;
     let gone = || Refused::NotFound { what: "incident", name: id.to_string() };
-    let incident = app.engine.read(|centre| centre.incident(id).cloned()).ok_or_else(gone)?;
-    changed(app, seq, || show::incident(&incident, app.engine.durable_now() >= seq)).await
+    let durable = || app.engine.durable_now() >= seq;
+    let view = || app.engine.read(|centre| Some(show::incident(centre, centre.incident(id)?, durable())));
+    view().ok_or_else(gone)?;
+    let (status, shown) = changed(app, seq, view).await?;
+    Ok((status, Json(shown.0.ok_or_else(gone)?)))
 }
 
 /// Reads one of the journal's words.
@@ -137,7 +140,7 @@ pub(super) async fn closed(
 ) -> Json<Vec<view::Incident>> {
     let page = app.engine.read(|centre| {
         let closed = centre.closed(before.map(IncidentId)).take(PAGE);
-        closed.map(|incident| show::incident(incident, true)).collect()
+        closed.map(|incident| show::incident(centre, incident, true)).collect()
     });
     Json(page)
 }

@@ -5,13 +5,19 @@ mod auth;
 mod door;
 mod events;
 mod incidents;
+mod media;
+mod policy;
 mod problem;
 mod register;
 mod session;
+mod snapshots;
 pub mod tls;
+
+pub(crate) use problem::Refusal;
 
 use crate::config::Checked;
 use crate::lockout::Lockout;
+use crate::pictures::{self, Pictures};
 use crate::sessions::Sessions;
 use crate::setup::Setup;
 use crate::{Engine, view};
@@ -22,11 +28,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Json, Router};
 use link::ca::Ca;
+use link::pass::PassKey;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use tokio_rustls::TlsAcceptor;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 /// Largest request: a site's entry with every field full is a tenth of it.
@@ -36,6 +43,8 @@ const BODY_MAX: usize = 256 * 1024;
 pub struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) ca: Arc<Ca>,
+    pub(crate) passes: Arc<PassKey>,
+    pub(crate) pictures: Pictures,
     pub(crate) sessions: Sessions,
     pub(crate) setup: Setup,
     pub(crate) lockout: Mutex<Lockout>,
@@ -48,20 +57,23 @@ impl App {
     pub(crate) fn new(
         engine: Arc<Engine>,
         ca: Arc<Ca>,
+        passes: Arc<PassKey>,
         sessions: Sessions,
         setup: Setup,
         config: &Checked,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             engine,
             ca,
+            passes,
+            pictures: Pictures::open(&config.state_dir)?,
             sessions,
             setup,
             lockout: Mutex::default(),
             addresses: config.link_addresses.clone(),
             centre: config.centre.clone(),
             secure: !config.plain_http,
-        })
+        }))
     }
 }
 
@@ -97,6 +109,13 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(register::accounts, register::add_account))
         .routes(routes!(register::change_password))
         .routes(routes!(register::remove_account))
+        .routes(routes!(media::room_pass))
+        .routes(routes!(media::wall_pass))
+        .routes(routes!(media::watch, media::unwatch))
+        .routes(routes!(media::watch_pass))
+        .routes(routes!(media::hold))
+        .routes(routes!(snapshots::take).layer(DefaultBodyLimit::max(pictures::LARGEST)))
+        .routes(routes!(snapshots::show))
         .split_for_parts()
 }
 
@@ -108,7 +127,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/onepress-ca.pem", axum::routing::get(root))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(axum::middleware::from_fn(guard))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
 }
 
@@ -138,13 +157,13 @@ async fn root(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], 
 }
 
 /// Headers for everything: nothing from elsewhere, nothing framed, nothing guessed.
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
+    let policy = policy::of(&app, request.headers().get(header::HOST));
     let response = next.run(request).await;
     let mut response = if api { problem::in_words(response).await } else { response };
     let headers = response.headers_mut();
-    let policy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(

@@ -61,6 +61,10 @@ impl From<Refused> for Refusal {
             Refused::SeatEmpty(_) => (S::CONFLICT, "unknown-seat"),
             Refused::SeatsFull => (S::SERVICE_UNAVAILABLE, "seats-full"),
             Refused::LastAdministrator(_) => (S::CONFLICT, "last-administrator"),
+            Refused::NotWatching(_) => (S::CONFLICT, "not-watching"),
+            Refused::HoldFull => (S::CONFLICT, "hold-full"),
+            Refused::Snapshots => (S::CONFLICT, "too-many-snapshots"),
+            Refused::Cameras | Refused::Reason => (S::BAD_REQUEST, "bad-request"),
             Refused::Note | Refused::Window | Refused::Entry(_) => (S::BAD_REQUEST, "bad-request"),
         };
         Self::new(status, error, refused.to_string())

@@ -36,7 +36,7 @@ async fn site_changed(app: &App, id: &SiteId, seq: u64) -> Changed<view::Site> {
     changed(app, seq, || view).await
 }
 
-async fn box_changed(app: &App, name: &BoxId, seq: u64) -> Changed<view::Appliance> {
+pub(super) async fn box_changed(app: &App, name: &BoxId, seq: u64) -> Changed<view::Appliance> {
     let view = app.engine.with(|centre, live| show::appliance(centre, live, name));
     let view = view.ok_or_else(|| Refused::NotFound { what: "box", name: name.to_string() })?;
     changed(app, seq, || view).await
