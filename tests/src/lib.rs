@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod centre;
 pub mod dice;
+pub mod film;
 pub mod install;
 pub mod keeper;
 pub mod plug;

@@ -1,13 +1,17 @@
 //! A centre and schools on one computer: the real daemons as processes, with simulated devices on
 //! pseudo-terminals. Each part can be killed and started again by itself, which is what tests do.
 
+mod camera;
 mod process;
 mod rack;
+mod relay;
 mod school;
 mod wall;
 
+pub use camera::{Camera, Cameras};
 pub use process::{Daemon, Programs, STOP_LIMIT};
 pub use rack::{PASSWORD, Rack, SEAT, USER};
+pub use relay::Relay;
 pub use school::{Button, Plan, School, Way};
 pub use wall::{Lamps, Wall};
 
@@ -50,6 +54,18 @@ fn free_tcp(wanted: u16) -> anyhow::Result<u16> {
 fn free_udp() -> anyhow::Result<u16> {
     let bound = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("looking for a free UDP port")?;
     Ok(bound.local_addr()?.port())
+}
+
+/// A port that is free on loopback now for both TCP and UDP.
+fn free_both() -> anyhow::Result<u16> {
+    const TRIES: usize = 20;
+    for _ in 0..TRIES {
+        let port = free_udp()?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no port is free for both TCP and UDP")
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

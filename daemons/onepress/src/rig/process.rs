@@ -153,7 +153,7 @@ impl Drop for Daemon {
     unsafe_code,
     reason = "pre_exec runs between fork and exec; prctl(2) alone is called there, which is async-signal-safe"
 )]
-fn end_with_us(command: &mut Command) {
+pub(super) fn end_with_us(command: &mut Command) {
     // SAFETY: the closure allocates nothing and takes no lock.
     unsafe {
         command.pre_exec(|| {
