@@ -114,6 +114,20 @@ pub fn still_broadcast(name: &BoxId, camera: &CameraId) -> String {
     format!("box/{name}/still/{camera}")
 }
 
+/// The track of [`still_broadcast`]: one group and one frame for every still. The frame is a line of JSON ([`Still`]), a
+/// newline, and a fragmented MP4 file with one picture.
+pub const STILL_TRACK: &str = "still";
+
+/// What stands before the file in a still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Still {
+    /// When it was taken, by the box's clock.
+    pub at: Wall,
+    /// The codec as RFC 6381 writes it.
+    pub codec: String,
+}
+
 /// The broadcast in which a box tells how its cameras are, and its only track.
 pub fn state_broadcast(name: &BoxId) -> String {
     format!("box/{name}/state")
