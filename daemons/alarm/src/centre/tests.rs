@@ -373,3 +373,5 @@ proptest! {
         }
     }
 }
+
+mod media;
