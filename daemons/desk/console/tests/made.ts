@@ -7,14 +7,15 @@ export function incident(id: number, change: Partial<Incident> = {}): Incident {
     id, kind: 'hold-up', mode: 'silent', nature: 'real', priority: 1, step: 'ringing', received: 1000 * id,
     newest: 1000 * id, durable: true, site: 'school-1', box: 'school-1-gate', alarms: [], presses: 1,
     acknowledged_by: null, acknowledged: null, seat: null, answered: null, offered_to: null, escalated: false,
-    requeued: false, outcome: null, note: null, closed: null, ...change,
+    requeued: false, outcome: null, note: null, closed: null, boxes: ['school-1-gate'], takes: [], held: false, ...change,
   };
 }
 
 export function box(id: string, change: Partial<Appliance> = {}): Appliance {
   return {
     id, site: 'school-1', enrolment: 'enrolled', paths: [{ id: 'wired', up: true, since: null }], points: [],
-    faults: [], waiting: 0, software: null, certificate_until: null, shown: null, ...change,
+    faults: [], waiting: 0, software: null, certificate_until: null, shown: null, cameras: [], watching: [], relay: null,
+    ...change,
   };
 }
 

@@ -61,7 +61,7 @@ describe('the queue', () => {
 
 test('news are new rings, offers to me, and faults that were not there', () => {
   const before = state([incident(1), incident(2, { step: 'answered', seat: 'you' })], [box('a')]);
-  const cut = { point: 'gate', path: null, fault: 'wire-cut', since: 1 };
+  const cut = { point: 'gate', path: null, camera: null, fault: 'wire-cut', since: 1 };
   const after = state(
     [incident(1), incident(2), incident(3, { step: 'answered', seat: 'you', offered_to: 'me' })],
     [box('a', { faults: [cut] })],

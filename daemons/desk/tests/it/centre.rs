@@ -26,7 +26,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk with one site, and `admin` at `seat-1`.
-    pub fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let link = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -46,11 +46,7 @@ impl Desk {
         let agent =
             Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
         let desk = Self { dir, url: format!("http://{console}"), agent: agent.into(), cookie: String::new() };
-        let begun = Instant::now();
-        while desk.agent.get(format!("{}/healthz", desk.url)).call().is_err() {
-            assert!(begun.elapsed() < PATIENCE, "the desk does not open");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until(|| desk.agent.get(format!("{}/healthz", desk.url)).call().is_ok()).await;
         let code = std::fs::read_to_string(desk.dir.path().join("setup-code")).unwrap();
         let first = json!({ "code": code.trim(), "user": "admin", "name": "A", "password": PASSWORD });
         desk.ok("POST", "/api/setup", &first);
@@ -217,10 +213,11 @@ impl Relay {
     pub async fn told(&mut self) -> Vec<ToBox> {
         let mut all = vec![];
         loop {
-            match self.hear().await {
-                ToBox::Told => return all,
-                word => all.push(word),
+            let word = self.hear().await;
+            if word == ToBox::Told {
+                return all;
             }
+            all.push(word);
         }
     }
 
@@ -247,7 +244,7 @@ impl Relay {
         let report =
             Report { port: 4433, certificates: vec!["aGFzaA==".into()], cameras, ..Report::default() };
         self.sender.send(&ToRack::Relay(report)).await.unwrap();
-        until(|| desk.appliance("relay")["relay"].is_object());
+        until(|| desk.appliance("relay")["relay"].is_object()).await;
     }
 }
 
@@ -263,10 +260,10 @@ pub fn camera(name: &str, fault: Option<alarm::Fault>) -> Camera {
 }
 
 /// Waits until it holds.
-pub fn until(holds: impl Fn() -> bool) {
+pub async fn until(holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "it never came to hold");
-        std::thread::sleep(Duration::from_millis(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -8,7 +8,7 @@ use link::pass::PublicPassKey;
 use serde_json::{Value, json};
 
 async fn staged(mode: Mode) -> (Desk, School, Relay, PublicPassKey) {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, mode).await;
     let mut relay = Relay::open(&desk).await;
@@ -62,7 +62,7 @@ async fn nobody_speaks_into_a_silent_incident() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_relay_there_are_no_pictures_and_alarms_are_as_ever() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let (status, answer) = desk.call("POST", "/api/incidents/1/pass", &json!({}));

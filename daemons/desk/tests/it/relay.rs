@@ -27,7 +27,7 @@ fn segment(number: u64) -> Recorded {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_hears_all_that_is_and_then_what_changes() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let mut relay = Relay::open(&desk).await;
@@ -56,7 +56,7 @@ async fn a_relay_hears_all_that_is_and_then_what_changes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_relay_recorded_is_written_once_however_often_it_is_told() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let mut relay = Relay::open(&desk).await;
@@ -81,7 +81,7 @@ async fn what_a_relay_recorded_is_written_once_however_often_it_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_comes_back_hears_how_far_it_was_written_and_goes_on() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut relay = Relay::open(&desk).await;
     relay.recorded(1, Recorded::Began { take: TAKE.into() }).await;
     relay.written(1).await;
@@ -93,7 +93,7 @@ async fn a_relay_that_comes_back_hears_how_far_it_was_written_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn takes_that_are_held_are_told() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let mut relay = Relay::open(&desk).await;
@@ -111,21 +111,21 @@ async fn takes_that_are_held_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_cameras_are_told_of_their_box_and_end() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let _school = School::open(&desk, "school-1-gate").await;
     let mut relay = Relay::open(&desk).await;
     relay.report(&desk, vec![camera("yard", Some(Fault::CameraLost)), camera("gate", None)]).await;
-    until(|| desk.appliance("school-1-gate")["faults"][0]["camera"] == "yard");
+    until(|| desk.appliance("school-1-gate")["faults"][0]["camera"] == "yard").await;
     let shown = desk.appliance("school-1-gate");
     assert_eq!(shown["faults"][0]["fault"], "camera-lost");
     assert_eq!(shown["cameras"][1], json!({ "id": "gate", "live": true, "still": 5, "fault": null }));
     relay.report(&desk, vec![camera("yard", None)]).await;
-    until(|| desk.appliance("school-1-gate")["faults"] == json!([]));
+    until(|| desk.appliance("school-1-gate")["faults"] == json!([])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wall_is_no_relay() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let session = desk.enrol("wall-1", None).await;
     let mut stream = session.open(Purpose::Relay).await.unwrap();
     assert!(stream.recv().await.is_err(), "refused");

@@ -15,7 +15,7 @@ fn jpeg(length: usize) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_kept_and_stands_in_the_history() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let picture = jpeg(3 * 1024 * 1024);
@@ -28,7 +28,7 @@ async fn a_snapshot_is_kept_and_stands_in_the_history() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_picture_of_an_incident_is_refused() {
-    let desk = Desk::start();
+    let desk = Desk::start().await;
     let mut school = School::open(&desk, "school-1-gate").await;
     school.press(1, Mode::Silent).await;
     let table = [

@@ -2,7 +2,8 @@
 // cannot send.
 
 import type {
-  Account, Close, Incident, Line, Me, NewAccount, NewBox, NewSetup, Problem, Role, Setup, SignIn, Site, State, Ticket,
+  Account, Appliance, Close, Hold, Incident, Line, Me, NewAccount, NewBox, NewSetup, NewWatch, Pass, Problem, Role, Setup,
+  SignIn, Site, Snapshot, State, Ticket,
 } from './types';
 
 /** The desk said no, or did not answer at all (`offline`). */
@@ -27,9 +28,10 @@ async function problem(answer: Response): Promise<Refusal> {
 async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (method !== 'GET') headers['x-onepress'] = '1';
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  const file = body instanceof Blob ? body : null;
+  if (body !== undefined) headers['content-type'] = file?.type ?? 'application/json';
   const init: RequestInit = { method, headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (body !== undefined) init.body = file ?? JSON.stringify(body);
   let answer: Response;
   let text: string;
   try {
@@ -74,6 +76,16 @@ export const api = {
   addBox: (box: NewBox) => post<unknown>('boxes', box),
   ticket: (box: string) => post<Ticket>(`boxes/${name(box)}/ticket`),
   revoke: (box: string) => remove<unknown>(`boxes/${name(box)}`),
+
+  roomPass: (id: number) => post<Pass>(`incidents/${id}/pass`),
+  wallPass: () => get<Pass>('wall/pass'),
+  watch: (box: string, look: NewWatch) => post<Appliance>(`boxes/${name(box)}/watch`, look),
+  unwatch: (box: string) => remove<unknown>(`boxes/${name(box)}/watch`),
+  watchPass: (box: string) => post<Pass>(`boxes/${name(box)}/pass`),
+  hold: (id: number, held: boolean) => put<Incident>(`incidents/${id}/hold`, { held } satisfies Hold),
+  snapshot: (id: number, take: string, at: number, jpeg: Blob) =>
+    post<Snapshot>(`incidents/${id}/snapshots?take=${name(take)}&at=${Math.round(at)}`, jpeg),
+  snapshotUrl: (sha256: string) => `/api/snapshots/${name(sha256)}`,
 
   accounts: () => get<Account[]>('accounts'),
   addAccount: (user: string, person: string, role: Role, password: string) =>

@@ -9,6 +9,11 @@ class Clock {
     setInterval(() => (this.now = Date.now() + this.#skew), 1000);
   }
 
+  /** The desk's time at this very moment. */
+  exact(): number {
+    return Date.now() + this.#skew;
+  }
+
   set(desk: number): void {
     this.#skew = desk - Date.now();
     this.now = desk;

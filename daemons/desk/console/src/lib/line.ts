@@ -10,7 +10,9 @@ export interface Fact {
 type Fields = Record<string, unknown>;
 
 /** Fields that say nothing new beside the incident: its own number, numbers of notices, the kind of notice. */
-const HIDDEN = new Set(['event', 'incident', 'id', 'of', 'at', 'is', 'from']);
+const HIDDEN = new Set([
+  'event', 'incident', 'id', 'of', 'at', 'is', 'from', 'recorded', 'number', 'sha256', 'chain', 'bytes', 'track', 'length', 'shown', 'relay', 'held',
+]);
 const GROUPS: Record<string, string> = {
   step: 'step', outcome: 'outcome', nature: 'nature', mode: 'mode', kind: 'kind', fault: 'fault', path: 'path', by: 'actor',
 };
@@ -18,7 +20,16 @@ const GROUPS: Record<string, string> = {
 /** The word for the line: a received notice is named by what it says. */
 export function headline(event: Fields): string {
   const what = fields(fields(event['notice'])['what'])['is'];
-  return event['event'] === 'received' && typeof what === 'string' ? what : String(event['event']);
+  if (event['event'] === 'received' && typeof what === 'string') return what;
+  if (event['event'] === 'recorded') return `recorded-${String(fields(event['what'])['recorded'])}`;
+  if (event['event'] === 'held') return event['held'] === true ? 'held' : 'released';
+  return String(event['event']);
+}
+
+/** The still picture that a line tells of. */
+export function picture(event: Fields): string | null {
+  const sha256 = event['sha256'];
+  return event['event'] === 'snapshot-taken' && typeof sha256 === 'string' ? sha256 : null;
 }
 
 /** The telling fields of a line, each once, nested ones flattened. */

@@ -30,7 +30,7 @@ function newFaults(before: State, after: State): number {
 }
 
 function faultKeys(state: State): Set<string> {
-  const key = (owner: string, fault: Fault) => [owner, fault.fault, fault.point, fault.path].join('\n');
+  const key = (owner: string, fault: Fault) => [owner, fault.fault, fault.point, fault.path, fault.camera].join('\n');
   return new Set([
     ...state.faults.map((fault) => key('', fault)),
     ...state.boxes.flatMap((box) => box.faults.map((fault) => key(box.id, fault))),

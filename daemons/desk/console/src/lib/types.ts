@@ -7,7 +7,8 @@ export type Nature = 'real' | 'test' | 'drill';
 export type Mode = 'silent' | 'ordinary';
 export type Role = 'auxiliary' | 'regular' | 'supervisor' | 'commander' | 'technician' | 'administrator';
 export type May =
-  | 'acknowledge' | 'answer' | 'transfer' | 'progress' | 'close' | 'test' | 'register' | 'enrol' | 'accounts';
+  | 'acknowledge' | 'answer' | 'transfer' | 'progress' | 'close' | 'test' | 'register' | 'enrol' | 'accounts'
+  | 'watch' | 'hold';
 export type Light = 'off' | 'steady' | 'flashing';
 
 export interface State {
@@ -46,6 +47,9 @@ export interface Incident {
   outcome: string | null;
   note: string | null;
   closed: number | null;
+  boxes: string[];
+  takes: Take[];
+  held: boolean;
 }
 
 export interface Alarm {
@@ -87,6 +91,9 @@ export interface Appliance {
   software: string | null;
   certificate_until: number | null;
   shown: Shown | null;
+  cameras: Camera[];
+  watching: Watching[];
+  relay: RelayState | null;
 }
 
 export interface Path {
@@ -106,6 +113,7 @@ export interface Point {
 export interface Fault {
   point: string | null;
   path: string | null;
+  camera: string | null;
   fault: string;
   since: number;
 }
@@ -216,4 +224,72 @@ export interface Line {
 export interface Problem {
   error: string;
   detail: string;
+}
+
+// Pictures and sound: the shapes of the desk's view/media.rs.
+
+export interface Take {
+  take: string;
+  box: string | null;
+  camera: string | null;
+  began: number;
+  from: number;
+  to: number;
+  gaps: Gap[];
+  ended: boolean;
+  removed: boolean;
+}
+
+export interface Gap {
+  track: string;
+  from: number;
+  to: number;
+}
+
+export interface Camera {
+  id: string;
+  live: boolean;
+  still: number | null;
+  fault: string | null;
+}
+
+export interface Watching {
+  seat: string;
+  user: string;
+  cameras: string[];
+  until: number;
+}
+
+export interface RelayState {
+  port: number;
+  free: number;
+  sessions: number[];
+}
+
+export interface Pass {
+  pass: string;
+  until: number;
+  host: string;
+  port: number;
+  tls: boolean;
+  certificates: string[];
+  room: string | null;
+  publish: string | null;
+  see: string[];
+  mode: Mode | null;
+  voice: string | null;
+}
+
+export interface NewWatch {
+  cameras: string[];
+  reason: string;
+}
+
+export interface Hold {
+  held: boolean;
+}
+
+export interface Snapshot {
+  sha256: string;
+  bytes: number;
 }
