@@ -269,7 +269,7 @@ export const en: Record<keyof typeof zh, string> = {
   'wall.sounding': 'Sounding',
   'wall.cut': 'Stopped by its limit',
   'wall.quiet': 'Quiet',
-  'wall.help': 'Beacons and sirens of the centre. They belong to no site.',
+  'wall.help': 'Beacons and sirens of the centre, and its media relays (their names begin with relay). They belong to no site.',
 
   'sites.search': 'Search sites',
   'sites.add': 'Register site',
@@ -318,6 +318,7 @@ export const en: Record<keyof typeof zh, string> = {
   'boxes.none': 'No boxes yet',
   'box.id': 'Box id',
   'box.wall': 'Wall',
+  'box.relay': 'Media relay',
   'box.software': 'Software {version}',
   'box.certificate': 'Certificate until {date}',
   'box.waiting': 'Waiting at the box: {n}',

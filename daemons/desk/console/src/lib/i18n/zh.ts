@@ -267,7 +267,7 @@ export const zh = {
   'wall.sounding': '鸣响',
   'wall.cut': '已到时限停止',
   'wall.quiet': '静止',
-  'wall.help': '指挥中心的警灯和警号。它们不属于任何联网单位。',
+  'wall.help': '指挥中心的警灯、警号和媒体中继（设备编号以 relay 开头）。它们不属于任何联网单位。',
 
   'sites.search': '搜索单位',
   'sites.add': '登记单位',
@@ -316,6 +316,7 @@ export const zh = {
   'boxes.none': '尚无设备',
   'box.id': '设备编号',
   'box.wall': '指挥大屏',
+  'box.relay': '媒体中继',
   'box.software': '软件 {version}',
   'box.certificate': '证书至 {date}',
   'box.waiting': '设备内还有 {n} 条待传',

@@ -12,9 +12,14 @@ export interface Shown {
   known: Camera | null;
 }
 
+/** A relay is an appliance of the centre with such a name; the desk goes by the same. */
+export function isRelay(box: Appliance): boolean {
+  return box.site === null && /^relay(-|$)/.test(box.id);
+}
+
 /** Whether this centre has a relay at all. */
 export function hasRelay(boxes: Appliance[]): boolean {
-  return boxes.some((box) => box.site === null && box.enrolment === 'enrolled' && /^relay(-|$)/.test(box.id));
+  return boxes.some((box) => isRelay(box) && box.enrolment === 'enrolled');
 }
 
 /** The cameras of an incident: those that are live, that relays know, and that have recordings. */
