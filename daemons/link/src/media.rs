@@ -63,6 +63,11 @@ impl WebCertificate {
         let until = now + WEB_LIFE;
         Ok(Self { key: certified_key(certified.chain, certified.key)?, hash, until })
     }
+
+    /// For a TLS port that shows it to everybody.
+    pub fn key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.key)
+    }
 }
 
 fn certified_key(

@@ -116,6 +116,25 @@ impl Follow {
         }
     }
 
+    /// Listens to a track from now on: what is later than `patience` is skipped. The future holds nothing of this.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn listen(
+        &self,
+        track: &Track,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Live, Error>> + Send + use<> {
+        let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
+        let wanted = moq_net::track::Subscription::default().with_priority(200).with_max_age(patience);
+        async move {
+            let subscriber = consumer?.subscribe(wanted).await?;
+            let mut consumer = moq_mux::container::Consumer::new(subscriber, track.container()?);
+            consumer.set_max_age(patience);
+            Ok(Live { consumer, kind: track.kind() })
+        }
+    }
+
     /// Waits until the broadcast has gone. The future holds nothing of this.
     pub fn closed(&self) -> impl Future<Output = Error> + Send + use<> {
         let broadcast = self.broadcast.clone();
@@ -146,6 +165,24 @@ pub struct Reader {
 struct Open {
     reader: GroupConsumer<Container>,
     frames: Vec<Frame>,
+}
+
+/// A track that is being listened to: frames as they come, in order; what is later than its patience is skipped.
+pub struct Live {
+    consumer: moq_mux::container::Consumer<Container>,
+    kind: Kind,
+}
+
+impl Live {
+    /// The next frame; `None` at the end. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn next(&mut self) -> Result<Option<Frame>, Error> {
+        let Some(frame) = self.consumer.read().await? else { return Ok(None) };
+        let at = time(frame.timestamp);
+        Ok(Some(Frame { kind: self.kind, time: at, key: frame.keyframe, data: frame.payload }))
+    }
 }
 
 impl Reader {
@@ -205,6 +242,28 @@ impl Reader {
     }
 
     /// Asks for one group again, wherever it still is: in memory, or on the box's disk.
+    ///
+    /// # Errors
+    /// [`Error::Net`] when nobody has it.
+    pub async fn fetch(&self, number: u64) -> Result<Group, Error> {
+        self.fetcher().fetch(number).await
+    }
+
+    /// Asks beside the reading.
+    pub fn fetcher(&self) -> Fetcher {
+        Fetcher { consumer: self.consumer.clone(), track: self.track.clone() }
+    }
+}
+
+/// Asks for single groups of a track.
+#[derive(Clone)]
+pub struct Fetcher {
+    consumer: track::Consumer,
+    track: Track,
+}
+
+impl Fetcher {
+    /// As [`Reader::fetch`].
     ///
     /// # Errors
     /// [`Error::Net`] when nobody has it.

@@ -1,0 +1,284 @@
+//! The daemon: joins the doors, the link to the desk and the recorder around one origin.
+
+use crate::cameras;
+use crate::config::Config;
+use crate::desk::{self, Desk};
+use crate::door;
+use crate::house::House;
+use crate::http::{self, App};
+use crate::outbox::Outbox;
+use crate::peers;
+use crate::record::keep::{Disk, FileSystem, Keeper, Rules};
+use crate::record::{self, Recorder};
+use crate::report::Reporter;
+use crate::rooms::Rooms;
+use crate::told::{Hearing, Told};
+use crate::web::Certificates;
+use alarm::media::Report;
+use alarm::ticket::Ticket;
+use anyhow::Context;
+use link::client::{Connector, Enroller, Enrolment};
+use link::identity::Identity;
+use link::media::{Shown, WebCertificate, is_relay};
+use link::{Clock, Keys};
+use media::Origin;
+use quinn::{Endpoint, VarInt};
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use unit::{Tasks, Watchdog};
+
+/// How long the link may be busy with one try: an enrolment at four addresses, each with name, handshake and answer.
+const PATH_LIMIT: Duration = Duration::from_secs(120);
+/// How long sessions and recordings may take on the way down.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// A relay that has its sockets in hand.
+pub struct Daemon {
+    config: Config,
+    udp: UdpSocket,
+    tcp: TcpListener,
+}
+
+/// Ends that every part has.
+struct Parts {
+    config: Config,
+    house: House,
+    told: watch::Sender<Arc<Told>>,
+    hearing: Hearing,
+    outbox: Outbox,
+    shown: watch::Receiver<WebCertificate>,
+    report: watch::Receiver<Report>,
+    stop: watch::Receiver<bool>,
+    watchdog: Watchdog,
+    opened: oneshot::Sender<Endpoint>,
+}
+
+impl Daemon {
+    /// Takes the sockets and makes the folders.
+    ///
+    /// # Errors
+    /// When one of them cannot be had; it is named.
+    pub fn open(config: Config) -> anyhow::Result<Self> {
+        let udp = match unit::sockets::udp("media") {
+            Some(socket) => socket,
+            None => UdpSocket::bind(config.listen)
+                .with_context(|| format!("listening on UDP {}", config.listen))?,
+        };
+        let tcp = match unit::sockets::tcp("media-tcp") {
+            Some(socket) => socket,
+            None => {
+                // Port 0 is any, and the same for both.
+                let address = SocketAddr::new(config.listen.ip(), udp.local_addr()?.port());
+                TcpListener::bind(address).with_context(|| format!("listening on TCP {address}"))?
+            }
+        };
+        for dir in [&config.state_dir, &config.recordings] {
+            std::fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
+        }
+        Ok(Self { config, udp, tcp })
+    }
+
+    /// Works until `stop`, then ends sessions and recordings in order.
+    ///
+    /// # Errors
+    /// When a part of the daemon ended that should not have.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { config, udp, tcp } = self;
+        let (clock, watchdog) = (Clock::system(), Watchdog::new());
+        let (stopping, stopped) = watch::channel(false);
+        let hearing = Hearing::from(desk::remembered(&config.state_dir));
+        let (told, heard) = watch::channel(Arc::new(hearing.told().clone()));
+        let first = u64::try_from(clock.now().millis()).unwrap_or(1);
+        let outbox = Outbox::open(&config.state_dir, first)?;
+        let house =
+            House { origin: Origin::new(), sessions: Default::default(), told: heard, clock: clock.clone() };
+        let recorder = Recorder::new(config.recordings.clone(), outbox.clone());
+        let certificates = Certificates::make(clock.now(), names(&config))?;
+        let (disk, disks) = watch::channel(Disk::default());
+        let (cameras, seen) = watch::channel(Arc::new(Vec::new()));
+        let (report, reports) = watch::channel(Report::default());
+        let mut tasks = Tasks::new();
+
+        let app = App {
+            house: house.clone(),
+            recorder: recorder.clone(),
+            hashes: certificates.hashes(),
+            disk: disks.clone(),
+        };
+        let tls = match config.plain_http {
+            true => None,
+            false => Some(http::tls(config.certificate.as_ref(), certificates.shown())?),
+        };
+        let reporter = Reporter {
+            host: config.host.clone(),
+            port: udp.local_addr()?.port(),
+            tls: !config.plain_http,
+            hashes: certificates.hashes(),
+            cameras: seen,
+            disk: disks,
+            sessions: house.sessions.clone(),
+        };
+        let rules = Rules { warn: config.warn, reserve: config.reserve, keep: config.keep };
+        let keeper = Keeper {
+            recorder: recorder.clone(),
+            rules,
+            space: Arc::new(FileSystem),
+            told: house.told.clone(),
+            clock: clock.clone(),
+            disk,
+        };
+        let (opened, endpoint) = oneshot::channel();
+        let parts = Parts {
+            house: house.clone(),
+            told,
+            hearing,
+            outbox,
+            shown: certificates.shown(),
+            report: reports,
+            stop: stopped,
+            watchdog: watchdog.clone(),
+            opened,
+            config,
+        };
+        tasks.spawn("http", http::serve(tcp, tls, Arc::new(app)));
+        tasks.spawn("web certificates", certificates.keep(clock.clone()));
+        tasks.spawn("report", reporter.run(report));
+        tasks.spawn("cameras", cameras::watch(house.origin.clone(), clock.clone(), cameras));
+        tasks.spawn("disk", keeper.run());
+        tasks.spawn("rooms", rooms(house.clone()));
+        let old = tokio::task::spawn_blocking({
+            let recorder = recorder.clone();
+            move || recorder.recover()
+        });
+        tasks.spawn("old recordings", recorder.clone().end_old(old.await?));
+        tasks.spawn("recorder", record::supervise(recorder.clone(), house));
+        tasks.spawn("link", parts.link(udp, clock));
+        tasks.spawn("watchdog", watchdog.feed());
+        unit::ready();
+        let outcome = tasks.run_until(stop).await;
+        // Nobody hears it only when the link has ended already.
+        let _ = stopping.send(true);
+        if let Ok(endpoint) = endpoint.await {
+            endpoint.close(VarInt::from_u32(0), b"stopping");
+            let _ = tokio::time::timeout(STOP_LIMIT, endpoint.wait_idle()).await;
+        }
+        outcome
+    }
+}
+
+/// What the certificate for browsers is made out to: they know it by its hash.
+fn names(config: &Config) -> Vec<String> {
+    let host = if config.host.is_empty() { "localhost" } else { &config.host };
+    vec![host.to_owned()]
+}
+
+/// Does what the desk tells: wishes, voices, and who has to go.
+async fn rooms(mut house: House) -> anyhow::Result<()> {
+    let mut rooms = Rooms::new(house.origin.clone());
+    loop {
+        let told = Arc::clone(&house.told.borrow_and_update());
+        rooms.apply(&told);
+        house.sessions.sweep(&told);
+        house.told.changed().await?;
+    }
+}
+
+impl Parts {
+    fn enroller(&self) -> Enroller {
+        Enroller::new(Enrolment {
+            what: "relay",
+            ticket: self.config.ticket.clone(),
+            state_dir: self.config.state_dir.clone(),
+            paths: self.config.paths.clone(),
+            credential: || unit::credential("ticket"),
+            judge,
+        })
+    }
+
+    /// Obtains the identity, then opens the media port and keeps the link.
+    async fn link(self, udp: UdpSocket, clock: Clock) -> anyhow::Result<()> {
+        let enroller = self.enroller();
+        let progress = self.watchdog.expects("enrolment", PATH_LIMIT);
+        let mut stop = self.stop.clone();
+        let beat = || progress.beat();
+        let identity = tokio::select! {
+            identity = enroller.identity(&beat) => identity,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        progress.done();
+        let shown = Shown::new(&identity, self.shown.borrow().clone())?;
+        let endpoint = door::open(udp, &identity, &clock, shown.clone())?;
+        // The daemon waits for it on the way down.
+        let _ = self.opened.send(endpoint.clone());
+        let names = self.config.paths.iter().map(|path| path.name.clone()).collect();
+        let keys = Keys::open(&self.config.state_dir)?;
+        let version = env!("CARGO_PKG_VERSION").into();
+        let connector = Connector::new(identity, keys, clock.clone(), names, version);
+        let renewed = watch::Sender::new(());
+        let mut tasks = Tasks::new();
+        tasks.spawn("certificates", show(shown, self.shown, connector.clone(), renewed.subscribe()));
+        tasks.spawn("door", door::serve(endpoint.clone(), self.house.clone()));
+        for peer in self.config.peers {
+            let (connector, origin) = (connector.clone(), self.house.origin.clone());
+            tasks.spawn("peer", peers::keep(peer, endpoint.clone(), connector, clock.clone(), origin));
+        }
+        let desk = Desk {
+            paths: self.config.paths,
+            connector,
+            enroller,
+            hearing: self.hearing,
+            told: self.told,
+            outbox: self.outbox,
+            report: self.report,
+            renewed,
+            state_dir: self.config.state_dir,
+            clock,
+            progress: self.watchdog.expects("link tick", PATH_LIMIT),
+            said: String::new(),
+        };
+        let ended = async { drop(stop.wait_for(|stop| *stop).await) };
+        tasks.spawn("desk", desk.run(self.stop));
+        tasks.run_until(ended).await?;
+        // The desk hears goodbye; the doors are closed by the daemon.
+        let _ = tokio::time::timeout(STOP_LIMIT, tasks.ended()).await;
+        Ok(())
+    }
+}
+
+fn judge(ticket: &Ticket) -> Result<(), String> {
+    match &ticket.site {
+        Some(site) => Err(format!("is for a box of site {site}: issue one for a wall with the name relay")),
+        None if !is_relay(&ticket.name) => Err(format!(
+            "is for {}: issue one for a wall with the name relay, or relay-2 and so on",
+            ticket.name
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Shows renewed certificates from now on.
+async fn show(
+    shown: Shown,
+    mut web: watch::Receiver<WebCertificate>,
+    connector: Connector,
+    mut renewed: watch::Receiver<()>,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            changed = web.changed() => {
+                changed?;
+                shown.show_web(web.borrow_and_update().clone());
+            }
+            changed = renewed.changed() => {
+                changed?;
+                let identity: Identity = connector.identity();
+                if let Err(error) = shown.renew(&identity) {
+                    tracing::error!(%error, "the renewed certificate cannot be shown");
+                }
+            }
+        }
+    }
+}
