@@ -4,4 +4,5 @@
 pub mod api;
 pub mod commands;
 pub mod control;
+pub mod flash;
 pub mod rig;

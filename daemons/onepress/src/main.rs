@@ -1,10 +1,10 @@
 //! `onepress`: what a technician types.
 
 use clap::{Parser, Subcommand};
-use onepress::commands::{demo, enrol, journal, press, status};
+use onepress::commands::{demo, enrol, flash, journal, press, status};
 use std::process::ExitCode;
 
-/// Police-alarm appliances: demo, press, enrol, status, journal.
+/// Police-alarm appliances: demo, press, enrol, status, flash, journal.
 #[derive(Parser)]
 #[command(name = "onepress", version, arg_required_else_help = true)]
 struct Line {
@@ -22,6 +22,8 @@ enum Command {
     Enrol(enrol::Arguments),
     /// Show how the daemons on this computer are
     Status(status::Arguments),
+    /// List sticks and disks, or write an appliance image to one
+    Flash(flash::Arguments),
     /// Look after a journal
     #[command(subcommand)]
     Journal(journal::Command),
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Press(arguments) => press::run(&arguments),
         Command::Enrol(arguments) => enrol::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Flash(arguments) => flash::run(&arguments),
         Command::Journal(command) => journal::run(&command),
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod enrol;
+pub mod flash;
 pub mod journal;
 pub mod press;
 mod screen;
