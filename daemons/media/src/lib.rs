@@ -5,6 +5,7 @@
 //! | [`origin`] | everything that an endpoint knows of: broadcasts by name, who may see which |
 //! | [`session`] | MoQ over raw QUIC, WebTransport and WebSocket |
 //! | [`socket`] | the WebSocket part of it |
+//! | [`engine`] | the cheaper way from the origin to those who only watch |
 //! | [`take`] | publishes one run of a camera or a microphone |
 //! | [`follow`] | reads a broadcast group by group, for a recorder |
 //! | [`mp4`] | puts what was read into files (fragmented MP4) |
@@ -13,6 +14,7 @@
 //! Names of broadcasts, rooms and passes belong to `alarm::media`, certificates to `link::media`, rings and disks to
 //! the daemons.
 
+pub mod engine;
 pub mod follow;
 pub mod mp4;
 pub mod note;

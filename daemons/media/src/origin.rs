@@ -48,7 +48,7 @@ impl Scope {
         self.0.matches(name)
     }
 
-    fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
 }

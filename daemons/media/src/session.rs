@@ -1,8 +1,11 @@
 //! MoQ sessions over raw QUIC (boxes and relays), WebTransport (browsers) and WebSocket (browsers that cannot).
 
+use crate::engine::{Door, Engine, Porter, Version};
 use crate::{Error, Origin, Scope, socket};
 use moq_net::{Client, Server, Versions};
+use quinn::crypto::rustls::HandshakeData;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -248,35 +251,60 @@ impl Knock {
         &self.query
     }
 
-    /// Lets it in.
+    /// Lets it in, served by moq-net alone.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn admit(self, origin: &Origin, grant: &Grant) -> Result<Session, Error> {
-        let mut server = Server::new().with_versions(Versions::all());
-        if let Some(reader) = origin.reader_of(&grant.see)? {
-            server = server.with_publisher(reader);
+        self.accept(server(origin, grant)?, None).await
+    }
+
+    /// Lets it in. When it publishes nothing and its version is known to engines, `engine` may serve what it
+    /// subscribes to; everything else is as with [`Knock::admit`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn admit_with(
+        self,
+        engine: &Arc<dyn Engine>,
+        origin: &Origin,
+        grant: &Grant,
+    ) -> Result<Session, Error> {
+        let reader = origin.reader_of(&grant.see)?.filter(|_| grant.publish.is_nothing());
+        let version = self.protocol().as_deref().and_then(Version::of);
+        let porter = reader.zip(version);
+        let porter = porter.map(|(reader, version)| Porter { engine: engine.clone(), reader, version });
+        self.accept(server(origin, grant)?, porter).await
+    }
+
+    /// What is or will be spoken on QUIC, as far as that is clear before MoQ's own set-up.
+    fn protocol(&self) -> Option<String> {
+        match &self.inner {
+            Inner::Raw(connection) => {
+                let data = connection.handshake_data()?.downcast::<HandshakeData>().ok()?;
+                String::from_utf8(data.protocol?).ok()
+            }
+            Inner::Web(request) => chosen(request).map(str::to_owned),
+            Inner::Socket(_) => None,
         }
-        if let Some(writer) = origin.writer_of(&grant.publish)? {
-            server = server.with_subscriber(writer);
-        }
+    }
+
+    async fn accept(self, server: Server, porter: Option<Porter>) -> Result<Session, Error> {
         let now = Instant::now();
         match self.inner {
             Inner::Raw(connection) => {
-                let raw = wt::Session::raw(connection.clone());
+                let raw = Door::new(wt::Session::raw(connection.clone()), porter);
                 let (session, driver) = limited(server.accept(now, raw)).await?;
                 Ok(Session::run(session, driver, Transport::Quic, Some(connection)))
             }
             Inner::Web(request) => {
                 let connection = request.conn().clone();
-                let offered = &request.protocols;
-                let chosen = moq_net::ALPNS.iter().find(|known| offered.iter().any(|offer| offer == *known));
-                let response = match chosen {
-                    Some(protocol) => wt::proto::ConnectResponse::OK.with_protocol(*protocol),
+                let response = match chosen(&request) {
+                    Some(protocol) => wt::proto::ConnectResponse::OK.with_protocol(protocol),
                     None => wt::proto::ConnectResponse::OK,
                 };
                 let web = request.respond(response).await.map_err(|error| Error::Web(error.to_string()))?;
-                let (session, driver) = limited(server.accept(now, web)).await?;
+                let (session, driver) = limited(server.accept(now, Door::new(web, porter))).await?;
                 Ok(Session::run(session, driver, Transport::WebTransport, Some(connection)))
             }
             Inner::Socket(socket) => {
@@ -304,6 +332,23 @@ impl Knock {
             }
         }
     }
+}
+
+fn server(origin: &Origin, grant: &Grant) -> Result<Server, Error> {
+    let mut server = Server::new().with_versions(Versions::all());
+    if let Some(reader) = origin.reader_of(&grant.see)? {
+        server = server.with_publisher(reader);
+    }
+    if let Some(writer) = origin.writer_of(&grant.publish)? {
+        server = server.with_subscriber(writer);
+    }
+    Ok(server)
+}
+
+/// The best of the protocols that a WebTransport request offers.
+fn chosen(request: &wt::Request) -> Option<&'static str> {
+    let offered = &request.protocols;
+    moq_net::ALPNS.iter().find(|known| offered.iter().any(|offer| offer == *known)).copied()
 }
 
 /// Chooses among the protocols that a WebSocket request offers (`Sec-WebSocket-Protocol`, comma separated).
