@@ -13,7 +13,7 @@ pub const GAPS_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Take {
-    /// `<box>/<camera>/<began>`, or the broadcast of a guest of the room.
+    /// `<box>/<camera>/<began>`, or `room/<incident>/<guest>-<began>` of a guest of the room.
     pub name: String,
     /// When its time zero was: by the box's clock, or when the desk heard of it.
     pub began: Wall,
@@ -53,16 +53,18 @@ pub fn take_of(what: &Recorded) -> &str {
     }
 }
 
-/// The incident whose room a broadcast belongs to.
-pub fn room_of(broadcast: &str) -> Option<IncidentId> {
-    let (incident, _) = broadcast.strip_prefix("room/")?.split_once('/')?;
-    incident.parse().ok().map(IncidentId)
+/// The incident whose room a guest's take belongs to. A box may be called room; what it films is its own.
+pub fn room_of(take: &str) -> Option<IncidentId> {
+    let (incident, _) = take.strip_prefix("room/")?.split_once('/')?;
+    let filmed = take.parse::<TakeId>().is_ok();
+    incident.parse().ok().map(IncidentId).filter(|_| !filmed)
 }
 
 impl Take {
     /// One that has begun; the desk heard of it at `at`.
     pub fn new(name: &str, at: Wall) -> Self {
-        let began = name.parse::<TakeId>().map_or(at, |take| Wall::from_millis(take.began));
+        let digits = name.rsplit(['/', '-']).next().and_then(|digits| digits.parse().ok());
+        let began = digits.map_or(at, Wall::from_millis);
         Self { name: name.to_owned(), began, from: 0, to: 0, gaps: vec![], ended: false, removed: false }
     }
 
@@ -165,8 +167,10 @@ mod tests {
 
     #[test]
     fn a_guest_belongs_to_the_incident_of_its_room() {
-        assert_eq!(room_of("room/7/seat-a"), Some(IncidentId(7)));
-        for no in ["room/7", "room/x/seat-a", "school-1/gate/5", ""] {
+        assert_eq!(room_of("room/7/seat-a-5000"), Some(IncidentId(7)));
+        assert_eq!(Take::new("room/7/seat-a-5000", Wall::from_millis(9)).began, Wall::from_millis(5000));
+        assert_eq!(Take::new("room/7/seat-a", Wall::from_millis(9)).began, Wall::from_millis(9));
+        for no in ["room/7", "room/x/seat-a", "school-1/gate/5", "room/7/5000", ""] {
             assert_eq!(room_of(no), None, "{no}");
         }
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// One uninterrupted run of one camera, or of a guest of the room, as far as it is recorded.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Take {
-    /// `<box>/<camera>/<began>`, or the broadcast of a guest of the room. The relay has it at
+    /// `<box>/<camera>/<began>`, or `room/<incident>/<guest>-<began>` of a guest of the room. The relay has it at
     /// `/recordings/<take>.mp4`.
     pub take: String,
     /// The box; absent for a guest.
