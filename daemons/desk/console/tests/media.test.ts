@@ -5,7 +5,9 @@ import { delay, loss, rates } from '../src/lib/media/figures';
 import { keepLine, type Options } from '../src/lib/media/line';
 import { isHeard, move, publishes, renew, talk, type Move, type Voice } from '../src/lib/media/talk';
 import { after, axis, find, per, recorded, takesOf, wallTime } from '../src/lib/media/timeline';
-import type { Pass, Take } from '../src/lib/types';
+import { cameraName, hasRelay, mosaic, shownCameras } from '../src/lib/media/view';
+import type { Camera, Pass, Take } from '../src/lib/types';
+import { box, incident } from './made';
 
 function pass(change: Partial<Pass> = {}): Pass {
   return {
@@ -178,5 +180,33 @@ describe('figures', () => {
     expect(delay(100_000, 5000, 104_800)).toBe(0);
     expect([delay(100_000, 5000, 500_000), delay(100_000, 5000, 0), delay(1, undefined, 5)]).toEqual([null, null, null]);
     expect([loss(990, 10), loss(undefined, 3), loss(0, 0)]).toEqual([1, null, null]);
+  });
+});
+
+describe('which cameras are shown', () => {
+  const known = (id: string): Camera => ({ id, live: true, still: null, fault: null });
+  const boxes = [box('school-1-gate', { cameras: [known('gate')] }), box('other', { cameras: [known('secret')] })];
+  const live = ['box/school-1-gate/cam/yard/5', 'box/other/cam/secret/5'].map((path) => take(path)!);
+  const filmed = { take: 'x', box: 'school-1-gate', camera: 'old', began: 0, from: 0, to: 1, gaps: [], ended: true, removed: false };
+
+  test('those that are known, live or recorded, of its own boxes and no other', () => {
+    const shown = shownCameras(incident(1, { takes: [filmed] }), boxes, live);
+    expect(shown.map((one) => [one.camera, one.live?.began ?? null, one.known !== null])).toEqual([
+      ['gate', null, true], ['old', null, false], ['yard', 5, false],
+    ]);
+    expect([cameraName(shown[0]!, true), cameraName(shown[0]!, false)]).toEqual(['school-1-gate · gate', 'gate']);
+  });
+
+  test('on the wall each camera once', () => {
+    const tiles = mosaic([incident(1), incident(2), incident(3, { boxes: ['other'] })], boxes, live);
+    expect(tiles.map((tile) => [tile.incident.id, tile.camera.camera])).toEqual([[1, 'gate'], [1, 'yard'], [3, 'secret']]);
+  });
+
+  test('a relay is an appliance of the centre with such a name', () => {
+    expect(hasRelay([box('relay', { site: null })])).toBe(true);
+    expect(hasRelay([box('relay-2', { site: null })])).toBe(true);
+    for (const no of [box('relay'), box('relays', { site: null }), box('relay', { site: null, enrolment: 'waiting' })]) {
+      expect(hasRelay([no])).toBe(false);
+    }
   });
 });

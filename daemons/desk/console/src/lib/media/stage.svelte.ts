@@ -27,7 +27,8 @@ export class Stage {
 
   readonly takes: Take[] = $derived(newest(this.#paths));
 
-  constructor(ask: () => Promise<Pass>) {
+  /** `live`: with a line to the relay; else only a pass for recordings is kept. */
+  constructor(ask: () => Promise<Pass>, private readonly live = true) {
     this.#ask = ask;
     void this.#renew();
   }
@@ -71,7 +72,8 @@ export class Stage {
       this.pass = pass;
       this.refusal = null;
       wait = Math.max(renewIn(pass.until, clock.now), 1000);
-      if (this.#relay === null) await this.#open();
+      if (!this.live) this.state = 'up';
+      else if (this.#relay === null) await this.#open();
       this.#follow(pass);
     } catch (error) {
       this.refusal = error instanceof Refusal ? error : new Refusal(0, 'unexpected', String(error));
