@@ -2,8 +2,10 @@
 //! together as one file that any player takes.
 
 use crate::follow::{Config, Track};
-use crate::{Error, Frame, stamp};
+use crate::take::{VIDEO_TRACK, Video, video_config};
+use crate::{Error, Frame, Kind, stamp};
 use bytes::Bytes;
+use hang::catalog::Container;
 use moq_mux::container::Frame as WireFrame;
 use moq_mux::container::fmp4::Muxer;
 use mp4_atom::{Any, Decode, Encode, Mdat, Moof, Moov};
@@ -35,9 +37,14 @@ impl Writer {
     /// # Errors
     /// [`Error::Content`] when the codec's parameters cannot stand in a file.
     pub fn new(track: &Track, number: u32) -> Result<Self, Error> {
-        let muxer = match &track.config {
-            Config::Video(config) => Muxer::video(config)?,
-            Config::Audio(config) => Muxer::audio(config)?,
+        let (muxer, container) = match &track.config {
+            Config::Video(config) => (Muxer::video(config)?, &config.container),
+            Config::Audio(config) => (Muxer::audio(config)?, &config.container),
+        };
+        // Our time stamps are microseconds: every length is exact then.
+        let muxer = match container {
+            Container::Cmaf { .. } => muxer,
+            _ => muxer.with_timescale(moq_net::Timescale::MICRO)?,
         };
         Ok(Self { muxer, track: number, sequence: 0 })
     }
@@ -95,6 +102,23 @@ impl Writer {
         Ok(Some(Fragment { data, from, to, frames: frames.len() }))
     }
 }
+
+/// A single picture as a file, and its codec as RFC 6381 writes it.
+///
+/// # Errors
+/// [`Error::Content`] when the parameters cannot stand in a file.
+pub fn still(video: &Video, data: Bytes) -> Result<(String, Bytes), Error> {
+    let config = Config::Video(Box::new(video_config(video)?));
+    let track = Track { name: VIDEO_TRACK.into(), config };
+    let mut writer = Writer::new(&track, 1)?;
+    let frame = Frame { kind: Kind::Video, time: Duration::ZERO, key: true, data };
+    let fragment = writer.fragment(&[frame], Some(STILL_LENGTH))?.ok_or(Error::NoParameters)?;
+    let file = [&writer.init()?[..], &fragment.data[..]].concat();
+    Ok((track.codec(), file.into()))
+}
+
+/// A player wants a length; nobody plays it.
+const STILL_LENGTH: Duration = Duration::from_secs(1);
 
 fn renumber(moov: &mut Moov, track: u32) {
     moov.trak.iter_mut().for_each(|trak| trak.tkhd.track_id = track);

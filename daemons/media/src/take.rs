@@ -106,11 +106,7 @@ impl Take {
         let reserved = catalog.reserve();
         let video = match &content.video {
             Some(video) => {
-                let (Video::H264(record) | Video::H265(record)) = video;
-                let config = match video {
-                    Video::H264(_) => codec::h264::config(record)?,
-                    Video::H265(_) => codec::h265::config(record)?,
-                };
+                let config = video_config(video)?;
                 let info = catalog.track_info(PRIORITY.video);
                 let track = broadcast.create_track(VIDEO_TRACK, info)?;
                 let wire = Container::try_from(&config)?;
@@ -180,6 +176,12 @@ impl Take {
 
     /// Ends it: readers get everything up to here and then the end.
     pub fn finish(mut self) {
+        self.end();
+        self.broadcast.close();
+    }
+
+    /// Ends its tracks and leaves it announced, for readers that come late.
+    pub fn end(&mut self) {
         // A track that has failed has told its readers so already.
         if let Some(line) = &mut self.video {
             let _ = line.writer.finish();
@@ -187,7 +189,6 @@ impl Take {
         if let Some(line) = &mut self.audio {
             let _ = line.writer.finish();
         }
-        self.broadcast.close();
     }
 }
 
@@ -270,6 +271,13 @@ fn clock(began: SystemTime) -> Result<moq_mux::Clock, Error> {
     let epoch = now.checked_sub(ago).unwrap_or(now);
     // A box whose clock stands before 2020 has no wall time to offer; the take's name still carries its own.
     Ok(moq_mux::Clock::at(epoch, began).unwrap_or_default())
+}
+
+pub(crate) fn video_config(video: &Video) -> Result<hang::catalog::VideoConfig, Error> {
+    Ok(match video {
+        Video::H264(record) => codec::h264::config(record)?,
+        Video::H265(record) => codec::h265::config(record)?,
+    })
 }
 
 fn audio_config(audio: &Audio) -> Result<hang::catalog::AudioConfig, Error> {
