@@ -172,8 +172,12 @@ async fn reader(origin: &Origin, from: u64) -> Reader {
     .await
 }
 
-async fn to_the_end(mut reader: Reader) -> Vec<Group> {
-    let mut groups = Vec::new();
+/// The next group: from then on the film reaches this reader, and may end.
+async fn one(reader: &mut Reader) -> Group {
+    within(reader.next()).await.unwrap().unwrap()
+}
+
+async fn to_the_end(mut reader: Reader, mut groups: Vec<Group>) -> Vec<Group> {
     while let Some(group) = within(reader.next()).await.unwrap() {
         groups.push(group);
     }
@@ -197,7 +201,7 @@ async fn every_frame_arrives_at_each_watcher_with_its_time_and_its_bytes() {
         let desk = Origin::new();
         let session = relay.watcher(&desk).await;
         let reader = reader(&desk, 0).await;
-        reading.push(tokio::spawn(async move { (to_the_end(reader).await, session, desk).0 }));
+        reading.push(tokio::spawn(async move { (to_the_end(reader, Vec::new()).await, session, desk).0 }));
     }
     for n in 0..35 {
         // A key frame is larger than what goes out at once.
@@ -219,16 +223,17 @@ async fn who_comes_late_begins_with_the_first_group_that_is_kept() {
     let _edge = relay.publisher(&edge).await;
     let mut take = open(&edge);
     let _early = relay.watcher(&early).await;
-    let watching = reader(&early, 0).await;
+    let mut watching = reader(&early, 0).await;
     write(&mut take, 0..25, 0);
     // The early one's way is open and in the middle of a group.
     let _late = relay.watcher(&late).await;
-    let joining = reader(&late, 0).await;
+    let mut joining = reader(&late, 0).await;
+    let begun = (vec![one(&mut joining).await], vec![one(&mut watching).await]);
     write(&mut take, 25..30, 0);
     take.finish();
     let wanted: Vec<_> = (0..30).map(|n| picture(n, 0)).collect();
-    assert_eq!(frames(to_the_end(joining).await), wanted);
-    assert_eq!(frames(to_the_end(watching).await), wanted);
+    assert_eq!(frames(to_the_end(joining, begun.0).await), wanted);
+    assert_eq!(frames(to_the_end(watching, begun.1).await), wanted);
     assert_eq!(relay.served(), 4);
 }
 
@@ -284,6 +289,8 @@ async fn an_alias_lasts_as_long_as_it_is_held() {
     let _seat = relay.publisher(&seat).await;
     let _speaker = relay.watcher(&speaker).await;
     let mut voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"hello").unwrap();
+    let mut known = relay.origin.listen("room/1").unwrap();
+    assert!(within(known.next()).await.unwrap().there);
     let alias = relay.origin.alias("talk/school-1/1/seat-1", "room/1/seat-1").unwrap();
     let mut heard = speaker.listen("talk/school-1").unwrap();
     let first = within(heard.next()).await.unwrap();
@@ -307,18 +314,25 @@ async fn a_watcher_that_goes_in_the_middle_of_a_group_leaves_the_others_alone() 
     let (_stays, going) = (relay.watcher(&stays).await, relay.watcher(&goes).await);
     // The one that goes came first: the group is read on its behalf.
     let leaving = reader(&goes, 0).await;
-    let staying = reader(&stays, 0).await;
+    let mut staying = reader(&stays, 0).await;
     write(&mut take, 0..15, 1_000);
     tokio::time::sleep(Duration::from_millis(200)).await;
     drop((leaving, going, goes));
     tokio::time::sleep(Duration::from_millis(200)).await;
     write(&mut take, 15..18, 1_000);
     let _back = relay.watcher(&back).await;
-    let returning = reader(&back, 1).await;
+    let mut returning = reader(&back, 1).await;
     write(&mut take, 18..40, 1_000);
+    let begun = (vec![one(&mut staying).await], vec![one(&mut returning).await]);
     take.finish();
-    assert_eq!(frames(to_the_end(staying).await), (0..40).map(|n| picture(n, 1_000)).collect::<Vec<_>>());
-    assert_eq!(frames(to_the_end(returning).await), (10..40).map(|n| picture(n, 1_000)).collect::<Vec<_>>());
+    assert_eq!(
+        frames(to_the_end(staying, begun.0).await),
+        (0..40).map(|n| picture(n, 1_000)).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        frames(to_the_end(returning, begun.1).await),
+        (10..40).map(|n| picture(n, 1_000)).collect::<Vec<_>>()
+    );
 }
 
 /// SUBSCRIBE of moq-lite-06 to the newest group and all that follow, and the set-up before it.
@@ -354,7 +368,7 @@ async fn a_watcher_that_does_not_read_loses_old_groups_whole_and_holds_up_nobody
     let _edge = relay.publisher(&edge).await;
     let _desk = relay.watcher(&desk).await;
     let mut take = open(&edge);
-    let reading = tokio::spawn(to_the_end(reader(&desk, 0).await));
+    let reading = tokio::spawn(to_the_end(reader(&desk, 0).await, Vec::new()));
     let mut narrow = quinn::TransportConfig::default();
     narrow.stream_receive_window(30_000_u32.into()).receive_window(50_000_u32.into());
     let slow = relay.connect_with(relay.watch_at, "moq-lite-06", narrow).await;
@@ -411,7 +425,9 @@ async fn browsers_are_served_over_webtransport_in_both_versions() {
             let frame = within(group.read_frame()).await.unwrap().unwrap();
             assert!(frame.payload.ends_with(&picture(n, 3_000).data), "{version}: picture {n}");
         }
-        assert!(within(group.read_frame()).await.unwrap().is_none());
+        while let Some(frame) = within(group.read_frame()).await.unwrap() {
+            assert!(frame.payload.len() < 100, "{version}: more than ten pictures");
+        }
         assert_eq!(relay.served(), 1, "{version}");
     }
 }
