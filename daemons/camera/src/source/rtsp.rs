@@ -183,7 +183,7 @@ impl Playing {
 
     async fn picture(&mut self, frame: VideoFrame, outlet: &Outlet) -> Result<(), Ended> {
         let stamp = micros(frame.timestamp());
-        let key = frame.is_random_access_point();
+        let key = frame.is_random_access_point() || self.is_h265() && is_irap(frame.data());
         if frame.loss() > 0 {
             self.end(outlet).await?;
         }
@@ -205,6 +205,10 @@ impl Playing {
         let Placed::At(time) = placed else { return Ok(()) };
         let data = Bytes::from(frame.into_data());
         outlet.give(Heard::Frame(Frame { kind: Kind::Video, time, key, data }, Stamp::now())).await
+    }
+
+    fn is_h265(&self) -> bool {
+        self.session.streams()[self.video].encoding_name() == "h265"
     }
 
     /// A key frame has come: begins a segment unless it goes on with the one under way.
@@ -267,8 +271,49 @@ impl Playing {
     }
 }
 
+/// Whether a decoder of H.265 can begin with this access unit of four-byte lengths: all its slices are of NAL unit types
+/// 16 to 23 (ITU-T H.265 table 7-1, IRAP). retina counts IDR only; cameras with open groups send CRA.
+fn is_irap(mut unit: &[u8]) -> bool {
+    let mut any = false;
+    while let Some((len, rest)) = unit.split_first_chunk() {
+        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+        let Some((nal, rest)) = rest.split_at_checked(len) else { return false };
+        unit = rest;
+        match nal.first().map(|head| head >> 1 & 0x3f) {
+            Some(16..=23) => any = true,
+            Some(0..=31) | None => return false,
+            Some(_) => {}
+        }
+    }
+    any
+}
+
 /// Microseconds since the camera's zero.
 fn micros(stamp: retina::Timestamp) -> i64 {
     let ticks = i128::from(stamp.elapsed()) * 1_000_000 / i128::from(stamp.clock_rate().get());
     i64::try_from(ticks).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_can_begin_with_any_irap_picture() {
+        let unit =
+            |kinds: &[u8]| -> Vec<u8> { kinds.iter().flat_map(|kind| [0, 0, 0, 2, kind << 1, 1]).collect() };
+        for (kinds, irap) in [
+            (&[19][..], true),
+            (&[39, 20], true),
+            (&[21, 21], true),
+            (&[1], false),
+            (&[21, 1], false),
+            (&[39], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_irap(&unit(kinds)), irap, "{kinds:?}");
+        }
+        assert!(!is_irap(&[0, 0, 0, 9, 42, 1]), "cut off");
+        assert!(!is_irap(&[0, 0]));
+    }
 }
