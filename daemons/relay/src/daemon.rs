@@ -12,6 +12,7 @@ use crate::record::keep::{Disk, FileSystem, Keeper, Rules};
 use crate::record::{self, Recorder};
 use crate::report::Reporter;
 use crate::rooms::Rooms;
+use crate::sessions::Sessions;
 use crate::told::{Hearing, Told};
 use crate::web::Certificates;
 use alarm::media::Report;
@@ -87,75 +88,15 @@ impl Daemon {
     /// When a part of the daemon ended that should not have.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, udp, tcp } = self;
-        let (clock, watchdog) = (Clock::system(), Watchdog::new());
+        let watchdog = Watchdog::new();
         let (stopping, stopped) = watch::channel(false);
-        let hearing = Hearing::from(desk::remembered(&config.state_dir));
-        let (told, heard) = watch::channel(Arc::new(hearing.told().clone()));
-        let first = u64::try_from(clock.now().millis()).unwrap_or(1);
-        let outbox = Outbox::open(&config.state_dir, first)?;
-        let house =
-            House { origin: Origin::new(), sessions: Default::default(), told: heard, clock: clock.clone() };
-        let recorder = Recorder::new(config.recordings.clone(), outbox.clone());
-        let certificates = Certificates::make(clock.now(), names(&config))?;
-        let (disk, disks) = watch::channel(Disk::default());
-        let (cameras, seen) = watch::channel(Arc::new(Vec::new()));
-        let (report, reports) = watch::channel(Report::default());
-        let mut tasks = Tasks::new();
-
-        let app = App {
-            house: house.clone(),
-            recorder: recorder.clone(),
-            hashes: certificates.hashes(),
-            disk: disks.clone(),
-        };
-        let tls = match config.plain_http {
-            true => None,
-            false => Some(http::tls(config.certificate.as_ref(), certificates.shown())?),
-        };
-        let reporter = Reporter {
-            host: config.host.clone(),
-            port: udp.local_addr()?.port(),
-            tls: !config.plain_http,
-            hashes: certificates.hashes(),
-            cameras: seen,
-            disk: disks,
-            sessions: house.sessions.clone(),
-        };
-        let rules = Rules { warn: config.warn, reserve: config.reserve, keep: config.keep };
-        let keeper = Keeper {
-            recorder: recorder.clone(),
-            rules,
-            space: Arc::new(FileSystem),
-            told: house.told.clone(),
-            clock: clock.clone(),
-            disk,
-        };
         let (opened, endpoint) = oneshot::channel();
-        let parts = Parts {
-            house: house.clone(),
-            told,
-            hearing,
-            outbox,
-            shown: certificates.shown(),
-            report: reports,
-            stop: stopped,
-            watchdog: watchdog.clone(),
-            opened,
-            config,
-        };
-        tasks.spawn("http", http::serve(tcp, tls, Arc::new(app)));
-        tasks.spawn("web certificates", certificates.keep(clock.clone()));
-        tasks.spawn("report", reporter.run(report));
-        tasks.spawn("cameras", cameras::watch(house.origin.clone(), clock.clone(), cameras));
-        tasks.spawn("disk", keeper.run());
-        tasks.spawn("rooms", rooms(house.clone()));
-        let old = tokio::task::spawn_blocking({
-            let recorder = recorder.clone();
-            move || recorder.recover()
-        });
-        tasks.spawn("old recordings", recorder.clone().end_old(old.await?));
-        tasks.spawn("recorder", record::supervise(recorder.clone(), house));
-        tasks.spawn("link", parts.link(udp, clock));
+        let mut tasks = Tasks::new();
+        let wired = Wired::new(&config)?;
+        wired.serve(&config, tcp, udp.local_addr()?.port(), &mut tasks)?;
+        wired.record(&config, &mut tasks).await?;
+        let parts = wired.parts(config, stopped, watchdog.clone(), opened, &mut tasks);
+        tasks.spawn("link", parts.link(udp));
         tasks.spawn("watchdog", watchdog.feed());
         unit::ready();
         let outcome = tasks.run_until(stop).await;
@@ -166,6 +107,99 @@ impl Daemon {
             let _ = tokio::time::timeout(STOP_LIMIT, endpoint.wait_idle()).await;
         }
         outcome
+    }
+}
+
+/// What the parts share, before they run.
+struct Wired {
+    house: House,
+    told: watch::Sender<Arc<Told>>,
+    hearing: Hearing,
+    recorder: Recorder,
+    certificates: Certificates,
+    disk: watch::Sender<Disk>,
+    report: watch::Sender<Report>,
+}
+
+impl Wired {
+    fn new(config: &Config) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let hearing = Hearing::from(desk::remembered(&config.state_dir));
+        let (told, heard) = watch::channel(Arc::new(hearing.told().clone()));
+        let first = u64::try_from(clock.now().millis()).unwrap_or(1);
+        let outbox = Outbox::open(&config.state_dir, first)?;
+        let recorder = Recorder::new(config.recordings.clone(), outbox);
+        let certificates = Certificates::make(clock.now(), names(config))?;
+        let house = House { origin: Origin::new(), sessions: Sessions::default(), told: heard, clock };
+        let (disk, report) = (watch::Sender::default(), watch::Sender::default());
+        Ok(Self { house, told, hearing, recorder, certificates, disk, report })
+    }
+
+    /// The TCP port, and what is told of the relay.
+    fn serve(&self, config: &Config, tcp: TcpListener, port: u16, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let (house, disk) = (self.house.clone(), self.disk.subscribe());
+        let app = App::new(house.clone(), self.recorder.clone(), self.certificates.hashes(), disk.clone());
+        let tls = match config.plain_http {
+            true => None,
+            false => Some(http::tls(config.certificate.as_ref(), self.certificates.shown())?),
+        };
+        let (cameras, seen) = watch::channel(Arc::new(Vec::new()));
+        let reporter = Reporter {
+            host: config.host.clone(),
+            port,
+            tls: !config.plain_http,
+            hashes: self.certificates.hashes(),
+            cameras: seen,
+            disk,
+            sessions: house.sessions.clone(),
+        };
+        tasks.spawn("http", http::serve(tcp, tls, Arc::new(app)));
+        tasks.spawn("cameras", cameras::watch(house.origin.clone(), house.clock.clone(), cameras));
+        tasks.spawn("report", reporter.run(self.report.clone()));
+        tasks.spawn("rooms", rooms(house));
+        Ok(())
+    }
+
+    /// The recorder, after what an earlier life left is in order.
+    async fn record(&self, config: &Config, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let keeper = Keeper {
+            recorder: self.recorder.clone(),
+            rules: Rules { warn: config.warn, reserve: config.reserve, keep: config.keep },
+            space: Arc::new(FileSystem),
+            told: self.house.told.clone(),
+            clock: self.house.clock.clone(),
+            disk: self.disk.clone(),
+        };
+        let recorder = self.recorder.clone();
+        let old = tokio::task::spawn_blocking(move || recorder.recover()).await?;
+        tasks.spawn("disk", keeper.run());
+        tasks.spawn("old recordings", self.recorder.clone().end_old(old));
+        tasks.spawn("recorder", record::supervise(self.recorder.clone(), self.house.clone()));
+        Ok(())
+    }
+
+    fn parts(
+        self,
+        config: Config,
+        stop: watch::Receiver<bool>,
+        watchdog: Watchdog,
+        opened: oneshot::Sender<Endpoint>,
+        tasks: &mut Tasks,
+    ) -> Parts {
+        let shown = self.certificates.shown();
+        tasks.spawn("web certificates", self.certificates.keep(self.house.clock.clone()));
+        Parts {
+            config,
+            house: self.house,
+            told: self.told,
+            hearing: self.hearing,
+            outbox: self.recorder.outbox,
+            shown,
+            report: self.report.subscribe(),
+            stop,
+            watchdog,
+            opened,
+        }
     }
 }
 
@@ -180,7 +214,9 @@ async fn rooms(mut house: House) -> anyhow::Result<()> {
     let mut rooms = Rooms::new(house.origin.clone());
     loop {
         let told = Arc::clone(&house.told.borrow_and_update());
-        rooms.apply(&told);
+        for name in rooms.apply(&told) {
+            house.sessions.end_box(&name);
+        }
         house.sessions.sweep(&told);
         house.told.changed().await?;
     }
@@ -199,7 +235,8 @@ impl Parts {
     }
 
     /// Obtains the identity, then opens the media port and keeps the link.
-    async fn link(self, udp: UdpSocket, clock: Clock) -> anyhow::Result<()> {
+    async fn link(self, udp: UdpSocket) -> anyhow::Result<()> {
+        let clock = self.house.clock.clone();
         let enroller = self.enroller();
         let progress = self.watchdog.expects("enrolment", PATH_LIMIT);
         let mut stop = self.stop.clone();
@@ -239,12 +276,9 @@ impl Parts {
             progress: self.watchdog.expects("link tick", PATH_LIMIT),
             said: String::new(),
         };
-        let ended = async { drop(stop.wait_for(|stop| *stop).await) };
         tasks.spawn("desk", desk.run(self.stop));
-        tasks.run_until(ended).await?;
-        // The desk hears goodbye; the doors are closed by the daemon.
-        let _ = tokio::time::timeout(STOP_LIMIT, tasks.ended()).await;
-        Ok(())
+        // The doors are closed by the daemon, which waits until everybody has heard it.
+        tasks.run_until(std::future::pending()).await
     }
 }
 

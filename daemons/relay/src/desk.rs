@@ -57,39 +57,55 @@ impl Desk {
         let mut backoff = Backoff::new();
         let began = Instant::now();
         let mut turn = 0;
-        loop {
+        while !*stop.borrow() {
             let path = self.paths[turn % self.paths.len()].clone();
             turn += 1;
             self.progress.beat();
-            let wait = tokio::select! {
-                wait = self.turn(&path, &mut backoff, began) => wait,
-                _ = stop.wait_for(|stop| *stop) => break,
-            };
+            let wait = self.turn(&path, &mut backoff, began, &mut stop).await;
             tokio::select! {
                 () = sleep(wait) => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => {}
             }
         }
         self.progress.done();
-        Ok(())
+        std::future::pending().await
     }
 
     /// One connection; how long to wait before the next.
-    async fn turn(&mut self, path: &Path, backoff: &mut Backoff, began: Instant) -> Duration {
+    async fn turn(
+        &mut self,
+        path: &Path,
+        backoff: &mut Backoff,
+        began: Instant,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Duration {
         let now = || alarm::Mono::from_micros(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        let session = match self.connector.connect(path).await {
+        let connected = tokio::select! {
+            connected = self.connector.connect(path) => connected,
+            () = stopped(stop) => return Duration::ZERO,
+        };
+        let session = match connected {
             Ok(session) => session,
             Err(error) => return self.not_connected(path, &error, backoff),
         };
         backoff.handle_up(now());
-        let ended = self.serve(&session).await;
+        let ended = tokio::select! {
+            ended = self.serve(&session) => ended,
+            () = stopped(stop) => {
+                session.close(Reason::BackAtOnce).await;
+                return Duration::ZERO;
+            }
+        };
         // A rack that refuses the certificate says so only after the handshake.
         let why = timeout(Duration::ZERO, session.closed()).await.unwrap_or(Closed::ByUs);
         session.close(Reason::Done).await;
         say(&mut self.said, &format!("the desk is lost over path {}: {ended}", path.name));
         backoff.handle_closed(&why, now());
-        let wait = backoff.next(random());
-        match class(&ended, &why) {
+        self.after(class(&ended, &why), backoff.next(random())).await
+    }
+
+    async fn after(&mut self, class: Class, wait: Duration) -> Duration {
+        match class {
             Class::Retryable => wait,
             Class::Fatal => match self.enroller.again(&|| self.progress.beat()).await {
                 Some(identity) => {
@@ -232,6 +248,11 @@ fn fitting(mut report: Report) -> Report {
         report.cameras.truncate(keep);
     }
     report
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Its other end going away is an end too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn random() -> u32 {

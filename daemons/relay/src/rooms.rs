@@ -17,6 +17,7 @@ pub(crate) struct Voice {
     /// What the host publishes.
     spoken_as: String,
     incident: IncidentId,
+    heard_by: BoxId,
 }
 
 impl Voice {
@@ -28,6 +29,7 @@ impl Voice {
             heard_as: format!("{}/{incident}/seat-{seat}", talk_prefix(name)),
             spoken_as: spoken_as.clone(),
             incident,
+            heard_by: name.clone(),
         };
         room.boxes.iter().map(heard_by).collect()
     }
@@ -46,15 +48,22 @@ impl Rooms {
         Self { origin, wishes: BTreeMap::new(), voices: BTreeMap::new() }
     }
 
-    /// Publishes what follows from what the desk has told, and nothing else.
-    pub(crate) fn apply(&mut self, told: &Told) {
+    /// Publishes what follows from what the desk has told, and nothing else. The boxes in the answer have been
+    /// hearing somebody whom they may not hear any more: taking the name away does not end what they listen to, so
+    /// their sessions have to end.
+    pub(crate) fn apply(&mut self, told: &Told) -> Vec<BoxId> {
         // Voices first: silence must not wait.
         let voices: Vec<Voice> = told.rooms.values().flat_map(Voice::of).collect();
+        let ended = self.voices.keys().filter(|voice| !voices.contains(voice));
+        let silent =
+            |voice: &&Voice| told.rooms.get(&voice.incident).is_some_and(|room| room.voice().is_none());
+        let silenced = ended.filter(silent).map(|voice| voice.heard_by.clone()).collect();
         self.voices.retain(|voice, _| voices.contains(voice));
         voices.into_iter().for_each(|voice| self.give(voice));
         let wishes = told.wishes();
         self.wishes.retain(|name, _| wishes.contains_key(name));
         wishes.into_iter().for_each(|(name, wish)| self.wish(name, wish));
+        silenced
     }
 
     fn give(&mut self, voice: Voice) {

@@ -2,6 +2,7 @@
 
 use crate::admit::{Who, may_stay};
 use crate::told::Told;
+use alarm::BoxId;
 use media::session::Figures;
 use media::{Session, Transport};
 use std::collections::BTreeMap;
@@ -88,6 +89,16 @@ impl Sessions {
         }
     }
 
+    /// Ends every session of a box, which comes back at once.
+    pub(crate) fn end_box(&self, gone: &BoxId) {
+        for entry in self.lock().1.values() {
+            if matches!(&entry.who, Who::Box { name, .. } if name == gone) {
+                tracing::info!(who = %entry.who, "session ended: the room is silent now");
+                entry.end.send_replace(true);
+            }
+        }
+    }
+
     /// By transport: raw QUIC, WebTransport, WebSocket.
     pub(crate) fn counts(&self) -> [u32; 3] {
         let mut counts = [0; 3];
@@ -149,7 +160,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alarm::{BoxId, SeatId, UserId};
+    use alarm::{SeatId, UserId};
 
     fn person(user: &str) -> Who {
         Who::Person { user: UserId::new(user).unwrap(), seat: SeatId::new("a").unwrap(), incident: None }

@@ -21,17 +21,30 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub(crate) use door::tls;
 use door::{Door, Remote};
 
 /// What every request may use.
 pub(crate) struct App {
-    pub(crate) house: House,
-    pub(crate) recorder: Recorder,
-    pub(crate) hashes: watch::Receiver<Vec<Hash>>,
-    pub(crate) disk: watch::Receiver<Disk>,
+    house: House,
+    recorder: Recorder,
+    hashes: watch::Receiver<Vec<Hash>>,
+    disk: watch::Receiver<Disk>,
+    readers: Arc<Semaphore>,
+}
+
+impl App {
+    /// Puts them together.
+    pub(crate) fn new(
+        house: House,
+        recorder: Recorder,
+        hashes: watch::Receiver<Vec<Hash>>,
+        disk: watch::Receiver<Disk>,
+    ) -> Self {
+        Self { house, recorder, hashes, disk, readers: Arc::new(Semaphore::new(recordings::READERS_MAX)) }
+    }
 }
 
 fn router(app: Arc<App>) -> Router {

@@ -14,11 +14,14 @@ use bytes::Bytes;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 /// Parts of a file that wait for a slow reader: a few groups of pictures.
 const AHEAD: usize = 4;
+
+/// Recordings that are read at once: each has a thread for the disk, and most must stay for those that record.
+pub(super) const READERS_MAX: usize = 64;
 
 /// Why there is no recording.
 type No = (StatusCode, String);
@@ -79,19 +82,22 @@ pub(super) async fn file(State(app): State<Arc<App>>, mut request: Request) -> R
     if !opens(&pass, &take, began) {
         return Err(no(StatusCode::FORBIDDEN, "the pass does not open this recording"));
     }
+    let place = Arc::clone(&app.readers).try_acquire_owned();
+    let place =
+        place.map_err(|_| no(StatusCode::SERVICE_UNAVAILABLE, "too many recordings are read at once"))?;
     let dir = app.recorder.root.join(&take);
     if !dir.is_dir() {
         return Err(absent());
     }
     let movie = tokio::task::spawn_blocking(move || Movie::open(&dir)).await;
     match movie {
-        Ok(Ok(movie)) => Ok(serve(movie, request.headers(), last)),
+        Ok(Ok(movie)) => Ok(serve(movie, request.headers(), last, place)),
         Ok(Err(why)) => Err(no(StatusCode::NOT_FOUND, format!("{why:#}"))),
         Err(why) => Err(no(StatusCode::INTERNAL_SERVER_ERROR, why)),
     }
 }
 
-fn serve(movie: Movie, headers: &HeaderMap, name: &str) -> Response {
+fn serve(movie: Movie, headers: &HeaderMap, name: &str, place: OwnedSemaphorePermit) -> Response {
     let length = movie.len();
     let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let (status, range) = match asked.map(|asked| read_range(asked, length)) {
@@ -112,14 +118,15 @@ fn serve(movie: Movie, headers: &HeaderMap, name: &str) -> Response {
         let place = format!("bytes {}-{}/{length}", range.start, range.end - 1);
         response = response.header(header::CONTENT_RANGE, place);
     }
-    let body = Body::from_stream(stream(movie, range));
+    let body = Body::from_stream(stream(movie, range, place));
     response.body(body).unwrap_or_else(|why| no(StatusCode::INTERNAL_SERVER_ERROR, why).into_response())
 }
 
 /// Reads the parts on a thread of their own, no further ahead than [`AHEAD`].
-fn stream(movie: Movie, range: Range<u64>) -> ReceiverStream<io::Result<Bytes>> {
+fn stream(movie: Movie, range: Range<u64>, place: OwnedSemaphorePermit) -> ReceiverStream<io::Result<Bytes>> {
     let (to, parts) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
+        let _place = place;
         for part in movie.parts(range) {
             let failed = part.is_err();
             if to.blocking_send(part).is_err() || failed {

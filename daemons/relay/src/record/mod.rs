@@ -140,7 +140,9 @@ impl Recorder {
     pub(crate) async fn end_old(self, open: Vec<folder::Folder>) -> anyhow::Result<()> {
         tokio::time::sleep(BOX_AWAY).await;
         let running = self.running();
-        for folder in open.into_iter().filter(|folder| !running.contains(&folder.take)) {
+        let left =
+            |folder: &folder::Folder| !running.contains(&folder.take) && !library::has_ended(&folder.dir);
+        for folder in open.into_iter().filter(left) {
             let length = library::length(&folder.dir);
             let take = folder.take.clone();
             let told = tokio::task::spawn_blocking(move || folder.tell(Recorded::Ended { take, length }));

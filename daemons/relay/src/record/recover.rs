@@ -95,7 +95,11 @@ pub(crate) fn progress(dir: &Path, track: &str) -> io::Result<Progress> {
     let timescale = mp4::timescale(&init).unwrap_or(1000);
     let mut progress = Progress { chain: sha(&init), ..Progress::default() };
     let mut spans: BTreeMap<u64, (Duration, Duration)> = BTreeMap::new();
-    for line in Folder::lines(dir)? {
+    let lines = Folder::lines(dir)?;
+    // What was before the first group is only missing when it was said to be.
+    let from_start =
+        lines.iter().any(|line| matches!(line, Recorded::Gap { track: of, from: 0, .. } if of == track));
+    for line in lines {
         let Recorded::Segment { track: of, number, sha256, .. } = line else { continue };
         if of != track {
             continue;
@@ -106,14 +110,17 @@ pub(crate) fn progress(dir: &Path, track: &str) -> io::Result<Progress> {
     }
     for number in 0.. {
         let Ok(segment) = fs::read(segment_path(dir, track, number)) else { break };
-        let time =
-            |ticks: u64| Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / u64::from(timescale)));
+        let time = |ticks: u64| {
+            let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(timescale);
+            Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        };
         for one in mp4::fragments(&segment) {
             spans.insert(one.group, (time(one.from), time(one.from + one.ticks)));
         }
     }
     for (group, (from, to)) in spans {
-        if group > progress.next {
+        let first = progress.next == 0 && !from_start;
+        if group > progress.next && !first {
             progress.missing.push((progress.next..group, progress.end, from));
         }
         (progress.next, progress.end) = (group + 1, to.max(progress.end));
