@@ -20,6 +20,8 @@ export type Connect<C> = (url: URL, options: Options) => Promise<C>;
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5000;
+/** A relay that lets in and sends away again is not asked every half second. */
+const STEADY_MS = 5000;
 
 /** Connects, tells, and connects again until `stop` is called. */
 export function keepLine<C extends Connection>(
@@ -59,7 +61,9 @@ export function keepLine<C extends Connection>(
   void (async () => {
     let wait = FIRST_PAUSE_MS;
     while (!stopped) {
-      wait = (await once()) ? FIRST_PAUSE_MS : Math.min(wait * 2, LONGEST_PAUSE_MS);
+      const begun = performance.now();
+      const steady = (await once()) && performance.now() - begun > STEADY_MS;
+      wait = steady ? FIRST_PAUSE_MS : Math.min(wait * 2, LONGEST_PAUSE_MS);
       if (!stopped) await pause(wait);
     }
   })();
