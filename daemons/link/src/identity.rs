@@ -10,6 +10,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,7 +128,8 @@ impl Identity {
         stored.read().map(Some).map_err(|why| StateError::damaged(&path, why))
     }
 
-    /// Writes `identity.json`, and forgets the key of the enrolment that led to it.
+    /// Writes `identity.json`, which the daemon's group may read: the cameras of a box are the same box. Forgets the
+    /// key of the enrolment that led to it.
     ///
     /// # Errors
     /// [`StateError`].
@@ -139,6 +141,7 @@ impl Identity {
         };
         let text = serde_json::to_vec_pretty(&stored).expect("text always fits JSON");
         state::write(&dir.join(FILE), &text)?;
+        share(&dir.join(FILE));
         state::remove(&dir.join(PENDING))
     }
 
@@ -206,6 +209,13 @@ impl Identity {
     }
 }
 
+/// Without it the cameras say what they cannot read; no alarm waits for that.
+fn share(path: &Path) {
+    if let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)) {
+        tracing::warn!(path = %path.display(), %error, "the identity cannot be shared with the other daemons");
+    }
+}
+
 /// The file. Fields that a newer version adds are ignored.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -260,6 +270,8 @@ mod tests {
         let racks = vec!["10.0.0.1:4110".to_owned()];
         let identity = Identity::new(key, chain, ca.fingerprint(), &gate(), racks.clone()).unwrap();
         identity.store(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640, "the cameras of the box read it");
         let read = Identity::load(dir.path()).unwrap().unwrap();
         assert_eq!((read.name(), read.racks()), (&gate(), &racks[..]));
         assert_eq!(read.fingerprint(), identity.fingerprint());

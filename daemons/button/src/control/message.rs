@@ -1,5 +1,5 @@
 use alarm::wire::PointStatus;
-use alarm::{Fault, Mode, Nature, NoticeId, PathId, PointId};
+use alarm::{Fault, Mode, Nature, Notice, NoticeId, PathId, PointId, Wall, What};
 use serde::{Deserialize, Serialize};
 
 /// What may be asked.
@@ -20,6 +20,51 @@ pub enum Request {
     },
     /// How the box is.
     Status,
+    /// Every alarm of the last minutes and from now on, on this connection, which answers nothing else then.
+    Watch,
+}
+
+/// What a watcher is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Told {
+    /// An alarm was raised. It is in the spool, unless that is damaged.
+    Raised {
+        /// Its id.
+        alarm: NoticeId,
+        /// The button; none for the box itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        point: Option<PointId>,
+        /// How the site is treated.
+        mode: Mode,
+        /// Real, test or drill.
+        nature: Nature,
+        /// When, by the box's clock, Unix milliseconds.
+        at: Wall,
+    },
+    /// All that was before has been told; from here on it is new.
+    Watching,
+    /// A sign of life.
+    Alive,
+}
+
+impl Told {
+    /// Of an alarm; `None` of any other notice.
+    pub fn of(notice: &Notice) -> Option<Self> {
+        let What::Alarm { mode, nature, .. } = notice.what else { return None };
+        Some(Self::Raised { alarm: notice.id, point: notice.point.clone(), mode, nature, at: notice.at })
+    }
+
+    /// One line.
+    pub fn to_line(&self) -> Vec<u8> {
+        line(self)
+    }
+}
+
+fn line(said: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(said).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// What is answered.
@@ -86,9 +131,7 @@ impl Request {
 impl Answer {
     /// One line.
     pub fn to_line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+        line(self)
     }
 }
 
@@ -110,6 +153,7 @@ mod tests {
             ),
             (r#"{"do":"press"}"#, Request::Press { point: None, mode: None, nature: Nature::Real }),
             (r#"{"do":"status"}"#, Request::Status),
+            (r#"{"do":"watch"}"#, Request::Watch),
         ];
         for (line, request) in table {
             assert_eq!(Request::read(line.as_bytes()).unwrap(), request, "{line}");

@@ -1,4 +1,4 @@
-use super::{Answer, Request};
+use super::{Answer, Request, Watched};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,11 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// None; the type is that of every task.
-pub async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: UnixListener,
+    asks: mpsc::Sender<Ask>,
+    watched: Watched,
+) -> anyhow::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -61,9 +65,9 @@ pub async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) -> anyhow::R
             continue;
         };
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-        let asks = asks.clone();
+        let (asks, watched) = (asks.clone(), watched.clone());
         tokio::spawn(async move {
-            if let Err(error) = attend(stream, &asks).await {
+            if let Err(error) = attend(stream, &asks, &watched).await {
                 tracing::debug!(%error, "control connection lost");
             }
             drop(place);
@@ -71,10 +75,13 @@ pub async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>) -> anyhow::R
     }
 }
 
-async fn attend(stream: UnixStream, asks: &mpsc::Sender<Ask>) -> io::Result<()> {
+async fn attend(stream: UnixStream, asks: &mpsc::Sender<Ask>, watched: &Watched) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     while let Some(line) = line(&mut read).await? {
+        if let Ok(Request::Watch) = Request::read(&line) {
+            return watched.attend(&mut write).await;
+        }
         let whole = line.ends_with(b"\n");
         let answer = if whole { answer(&line, asks).await } else { too_long() };
         write.write_all(&answer.to_line()).await?;

@@ -16,7 +16,7 @@
 
 use alarm::delivery::{Outbox, Send};
 use alarm::spool::{Held, Kept, Spool};
-use alarm::{Mono, Notice, NoticeId, PathId, PointId};
+use alarm::{Mono, Notice, NoticeId, PathId, PointId, What};
 use std::time::Duration;
 
 /// An SD card that collects its garbage may take a second for an fsync. A disk that takes longer holds back an
@@ -49,11 +49,13 @@ pub enum Written {
 }
 
 /// A notice that may now leave the box.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Released {
     pub(super) id: NoticeId,
     /// It is on the disk. Otherwise it goes out from memory.
     pub(super) on_disk: bool,
+    /// It is new, and an alarm.
+    pub(super) alarm: Option<Notice>,
 }
 
 /// How the disk has changed.
@@ -103,7 +105,7 @@ impl Keep {
                 id
             }
             Kept::Joined(known) => {
-                self.released.push(Released { id: known, on_disk: !self.broken });
+                self.released.push(Released { id: known, on_disk: !self.broken, alarm: None });
                 known
             }
         }
@@ -220,7 +222,8 @@ impl Keep {
 
     fn release(&mut self, notices: Vec<Notice>, on_disk: bool) {
         for notice in notices {
-            self.released.push(Released { id: notice.id, on_disk });
+            let alarm = matches!(notice.what, What::Alarm { .. }).then(|| notice.clone());
+            self.released.push(Released { id: notice.id, on_disk, alarm });
             self.outbox.handle_notice(notice);
         }
     }

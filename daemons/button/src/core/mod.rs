@@ -22,7 +22,7 @@ use alarm::delivery::Send;
 use alarm::point::{DEBOUNCE_LONGEST, State};
 use alarm::spool::Spool;
 use alarm::wire::Status;
-use alarm::{Fault, Mode, Mono, Nature, NoticeId, PathId, PointId, Wall};
+use alarm::{Fault, Mode, Mono, Nature, Notice, NoticeId, PathId, PointId, Wall};
 use keep::{Disk, Keep};
 use points::Points;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +31,10 @@ use std::time::Duration;
 /// How long after a silent alarm the lamp stays dark whoever presses elsewhere: a lamp tells whoever stands there
 /// that the police are coming.
 pub const SILENCE_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// Alarms that may wait to be told to watchers: they are told at every turn of the loop, and no more can be pressed in
+/// one.
+const RAISED_MAX: usize = 64;
 
 /// The time, both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,8 @@ pub struct Core {
     /// Spool records that have given way, as far as they have been told.
     dropped: u64,
     actions: VecDeque<Action>,
+    /// Alarms that watchers have not been told of.
+    raised: VecDeque<Notice>,
 }
 
 impl Core {
@@ -123,8 +129,10 @@ impl Core {
             asked: BTreeSet::new(),
             dropped: 0,
             actions: VecDeque::new(),
+            raised: VecDeque::new(),
         };
         core.remember_alarms(now);
+        core.tell_of_waiting_alarms();
         if setup.found != Found::Whole {
             core.raise(Fault::SpoolDamaged, now);
         }
@@ -220,6 +228,11 @@ impl Core {
         }
         let lit = self.lamp.is_lit();
         (std::mem::replace(&mut self.lamp_shown, lit) != lit).then_some(Action::Lamp(lit))
+    }
+
+    /// The next alarm that watchers may hear of: it is in the spool, or the spool has given up. Never holds up anything.
+    pub fn poll_raised(&mut self) -> Option<Notice> {
+        self.raised.pop_front()
     }
 
     /// When [`Core::handle_time`] and [`Core::poll_action`] have something to do by themselves.

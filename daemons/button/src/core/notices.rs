@@ -2,7 +2,7 @@
 
 use super::keep::Disk;
 use super::points::Told;
-use super::{Action, Core, NoSuchButton, Now, SILENCE_AFTER};
+use super::{Action, Core, NoSuchButton, Now, RAISED_MAX, SILENCE_AFTER};
 use alarm::point::{Kind, Outcome, Point, State};
 use alarm::spool::OTHERS_MAX;
 use alarm::{Fault, Mode, Mono, Nature, Notice, NoticeId, PointId, What};
@@ -94,6 +94,13 @@ impl Core {
         }
     }
 
+    /// Alarms that an earlier life could not deliver: whoever watches was off as well, perhaps.
+    pub(super) fn tell_of_waiting_alarms(&mut self) {
+        let waiting = self.keep.spool().waiting().into_iter();
+        let alarms = waiting.filter(|notice| matches!(notice.what, What::Alarm { .. }));
+        self.raised.extend(alarms.take(RAISED_MAX));
+    }
+
     /// Whether a silent alarm stands or was raised a short while ago.
     pub(super) fn silence_stands(&self, now: Mono) -> bool {
         let pressed = (0..self.points.count()).any(|place| {
@@ -136,6 +143,9 @@ impl Core {
         while let Some(released) = self.keep.poll_released() {
             if self.asked.remove(&released.id) {
                 self.actions.push_back(Action::Answer { id: released.id, on_disk: released.on_disk });
+            }
+            if let Some(alarm) = released.alarm.filter(|_| self.raised.len() < RAISED_MAX) {
+                self.raised.push_back(alarm);
             }
         }
     }

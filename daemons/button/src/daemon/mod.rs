@@ -5,7 +5,7 @@ mod teller;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control;
+use crate::control::{self, Watched};
 use crate::core::{Core, Setup};
 use crate::inputs::{self, Source};
 use crate::lamp::Lamp;
@@ -128,7 +128,8 @@ impl Button {
         };
         let outgoing = start_paths(&config, &shared, &watchdog, &mut tasks);
         tasks.spawn("enrolment", keeper.run());
-        let asks = start_control(&config.control, &mut tasks);
+        let watched = Watched::default();
+        let asks = start_control(&config.control, watched.clone(), &mut tasks);
         let (lamp, lamp_fails) = start_lamp(&config)?;
         let scan = watchdog.expects("rules", LINK_SILENCE);
         tasks.spawn("watchdog", watchdog.feed());
@@ -138,6 +139,7 @@ impl Button {
             done,
             events,
             asks,
+            watched,
             lamp_fails,
             writer,
             outgoing,
@@ -185,10 +187,10 @@ fn start_paths(config: &Config, shared: &Shared, watchdog: &Watchdog, tasks: &mu
 }
 
 /// A box without its control socket still takes presses.
-fn start_control(path: &Path, tasks: &mut Tasks) -> mpsc::Receiver<control::Ask> {
+fn start_control(path: &Path, watched: Watched, tasks: &mut Tasks) -> mpsc::Receiver<control::Ask> {
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     match control::listen(path) {
-        Ok(listener) => tasks.spawn("control socket", control::serve(listener, asks)),
+        Ok(listener) => tasks.spawn("control socket", control::serve(listener, asks, watched)),
         Err(error) => tracing::warn!(path = %path.display(), %error, "no control socket"),
     }
     asked

@@ -2,7 +2,7 @@
 
 use super::teller::{self, News};
 use crate::clock::Clock;
-use crate::control::{Answer, Ask, Overview, PathState, Request};
+use crate::control::{Answer, Ask, Overview, PathState, Request, Watched};
 use crate::core::{Action, Core, Heard, Now, Supervised};
 use crate::inputs::Report;
 use crate::lamp::Lamp;
@@ -29,6 +29,7 @@ pub(super) struct Wires {
     pub(super) done: mpsc::Receiver<Done>,
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) watched: Watched,
     pub(super) lamp_fails: watch::Receiver<bool>,
     pub(super) writer: Writer,
     pub(super) outgoing: Vec<Outgoing>,
@@ -109,6 +110,9 @@ impl Serve {
         while let Some(action) = self.core.poll_action(now) {
             self.act_one(action);
         }
+        while let Some(alarm) = self.core.poll_raised() {
+            self.wires.watched.tell(&alarm);
+        }
         self.show(now);
         self.progress.beat();
     }
@@ -184,7 +188,10 @@ impl Serve {
     fn handle_ask(&mut self, ask: Ask) {
         let now = self.clock.now();
         match ask.request {
-            Request::Status => drop(ask.answer.send(Answer::Status(self.overview(now)))),
+            // A watch is the socket's own matter; asked here it is a question after the present.
+            Request::Status | Request::Watch => {
+                drop(ask.answer.send(Answer::Status(self.overview(now))));
+            }
             Request::Press { point, mode, nature } => {
                 match self.core.handle_press(point, mode, nature, now) {
                     Ok(id) => drop(self.asked.insert(id, ask.answer)),

@@ -6,7 +6,7 @@ fn socket() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let (asks, mut asked) = mpsc::channel::<Ask>(1);
-    tokio::spawn(serve(listen(&path).unwrap(), asks));
+    tokio::spawn(serve(listen(&path).unwrap(), asks, Watched::default()));
     tokio::spawn(async move {
         while let Some(ask) = asked.recv().await {
             ask.answer.send(error("heard")).unwrap();

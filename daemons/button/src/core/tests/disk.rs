@@ -158,3 +158,35 @@ fn a_fault_of_the_box_that_a_restart_ended_is_not_in_its_status() {
     let again = rig.again(gate());
     assert_eq!(again.core.status(again.now()).faults, []);
 }
+
+/// Alarms that watchers may hear of, since the last call.
+fn raised(rig: &mut Rig) -> Vec<What> {
+    std::iter::from_fn(|| rig.core.poll_raised()).map(|notice| notice.what).collect()
+}
+
+#[test]
+fn watchers_hear_of_an_alarm_when_it_is_kept_or_cannot_be() {
+    let mut rig = rig();
+    rig.disk = None;
+    rig.set("gate", true);
+    assert_eq!(raised(&mut rig), []);
+    rig.written(Written::Kept);
+    assert_eq!(raised(&mut rig), [press()]);
+    rig.set("gate", false);
+    rig.written(Written::Kept);
+    assert_eq!(raised(&mut rig), [], "a release is no alarm");
+    rig.pass(60_000);
+    rig.set("gate", true);
+    assert_eq!(raised(&mut rig), []);
+    rig.pass(WRITE_LIMIT.as_millis() as u64 + 200);
+    assert_eq!(raised(&mut rig), [press()], "the disk has given up");
+}
+
+#[test]
+fn watchers_hear_of_what_an_earlier_life_could_not_deliver() {
+    let mut rig = rig();
+    rig.set("gate", true);
+    assert_eq!(raised(&mut rig), [press()]);
+    let mut again = rig.again(gate());
+    assert_eq!(raised(&mut again), [press()]);
+}
