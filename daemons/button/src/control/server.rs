@@ -53,11 +53,7 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// None; the type is that of every task.
-pub async fn serve(
-    listener: UnixListener,
-    asks: mpsc::Sender<Ask>,
-    watched: Watched,
-) -> anyhow::Result<()> {
+pub async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, watched: Watched) -> anyhow::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
