@@ -172,7 +172,7 @@ impl Playing {
                         return Ok(trouble);
                     }
                 }
-                _ => {}
+                CodecItem::MessageFrame(_) | CodecItem::Rtcp(_) | _ => {}
             }
             if now > usable + KEY_LIMIT {
                 let reason = format!("no key frame with parameter sets for {KEY_LIMIT:?}");
