@@ -6,8 +6,8 @@
 mod fanout;
 
 use fanout::{say, server};
-use media::engine::{Engine, Fanout, Stock};
-use media::session::{Grant, Knock};
+use media::engine::{Engine, Fanout, Stock, thrifty};
+use media::session::{Grant, Knock, transport_config};
 use media::{Origin, Scope};
 use quinn::crypto::rustls::HandshakeData;
 use std::sync::Arc;
@@ -26,8 +26,13 @@ async fn main() -> anyhow::Result<()> {
     let origin = Origin::new();
     let everything = Grant { see: Scope::everything(), publish: Scope::everything() };
     let watching = Grant { see: Scope::everything(), publish: Scope::nothing() };
-    let publishers = attend(port, origin.clone(), everything, engine.clone())?;
-    let watchers = attend(port + 1, origin, watching, engine)?;
+    let mut settings = [(); 2].map(|()| transport_config(Duration::from_secs(4), Duration::from_secs(20)));
+    if arguments.len() > 1 {
+        thrifty(&mut settings[1]);
+    }
+    let [to_publishers, to_watchers] = settings;
+    let publishers = attend(server(port, to_publishers)?, origin.clone(), everything, engine.clone());
+    let watchers = attend(server(port + 1, to_watchers)?, origin, watching, engine);
     say("ready");
     tokio::select! {
         () = publishers => {}
@@ -36,26 +41,17 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn attend(
-    port: u16,
-    origin: Origin,
-    grant: Grant,
-    engine: Arc<dyn Engine>,
-) -> anyhow::Result<impl Future<Output = ()>> {
-    let transport = media::session::transport_config(Duration::from_secs(4), Duration::from_secs(20));
-    let endpoint = server(port, transport)?;
-    Ok(async move {
-        while let Some(incoming) = endpoint.accept().await {
-            let (origin, grant, engine) = (origin.clone(), grant.clone(), engine.clone());
-            tokio::spawn(async move {
-                let connection = incoming.await?;
-                let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-                let alpn = data.and_then(|data| data.protocol).unwrap_or_default();
-                let knock = Knock::at(connection, &alpn).await?;
-                let session = knock.admit_with(&engine, &origin, &grant).await?;
-                session.closed().await;
-                anyhow::Ok(())
-            });
-        }
-    })
+async fn attend(endpoint: quinn::Endpoint, origin: Origin, grant: Grant, engine: Arc<dyn Engine>) {
+    while let Some(incoming) = endpoint.accept().await {
+        let (origin, grant, engine) = (origin.clone(), grant.clone(), engine.clone());
+        tokio::spawn(async move {
+            let connection = incoming.await?;
+            let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
+            let alpn = data.and_then(|data| data.protocol).unwrap_or_default();
+            let knock = Knock::at(connection, &alpn).await?;
+            let session = knock.admit_with(&engine, &origin, &grant).await?;
+            session.closed().await;
+            anyhow::Ok(())
+        });
+    }
 }

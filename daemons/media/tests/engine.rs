@@ -416,7 +416,9 @@ async fn browsers_are_served_over_webtransport_in_both_versions() {
         let (_session, driver) = within(client.connect(Instant::now(), web)).await.unwrap();
         tokio::spawn(async move { drop(moq_net::time::run(Driven(driver)).await) });
         let broadcast = within(producer.consume().routed_broadcast(NAME)).await.unwrap();
-        let subscribing = broadcast.track("video").unwrap().subscribe(None);
+        // With patience: without it the reader itself gives up a group as soon as the next one is there.
+        let patient = moq_net::track::Subscription::default().with_max_age(Duration::from_secs(60));
+        let subscribing = broadcast.track("video").unwrap().subscribe(patient);
         let mut cursor = within(subscribing).await.unwrap();
         let mut group = within(cursor.recv_group()).await.unwrap().unwrap();
         write(&mut take, 5..10, 3_000);
