@@ -192,10 +192,10 @@ impl Line {
         while let Some((first, _)) = self.held.first_key_value() {
             let first = *first;
             if Some(first) == self.next {
-                self.waiting = None;
                 if !self.held.contains_key(&(first + 1)) {
                     break;
                 }
+                self.waiting = None;
                 self.release();
                 continue;
             }
@@ -211,8 +211,8 @@ impl Line {
             false => {
                 let since = *self.waiting.get_or_insert(now);
                 if now >= since + GAP_AFTER {
-                    self.waiting = None;
                     self.release();
+                    self.waiting = (!self.held.is_empty()).then_some(now);
                 }
             }
         }

@@ -127,9 +127,13 @@ impl Job {
                         }
                     }
                     Ok(None) => catalog = false,
+                    // A take's catalog goes with its publisher; how it ended, its tracks tell.
                     Err(error) => {
-                        tracing::debug!(take = self.what.take, %error, "the catalog has broken off");
-                        (catalog, end) = (false, End::Broken);
+                        tracing::debug!(take = self.what.take, %error, "no more of the catalog");
+                        catalog = false;
+                        if running.is_empty() {
+                            end = End::Broken;
+                        }
                     }
                 },
                 Some(ended) = readers.join_next() => {
