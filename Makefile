@@ -4,16 +4,16 @@
 SHELL := /bin/bash
 NEXTEST := cargo nextest run --workspace --no-fail-fast
 CONSOLE := daemons/desk/console
-SETUPS := base nextest browser python udev uml
+SETUPS := base nextest browser python udev uml media
 
 include install.mk
 
-.PHONY: help demo test check console build sim bench fuzz setup $(SETUPS:%=setup-%) setup-bench
+.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: setup-base console ## A whole centre and a school on this computer, with a button to press
+demo: setup-base setup-media console ## A whole centre and a school on this computer, with a button to press
 	@echo "building the daemons (the first time takes some minutes) ..."
 	cargo build --bins
 	target/debug/onepress demo
@@ -45,6 +45,9 @@ $(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE
 sim: ## The simulation: make sim SEEDS=5000, or make sim SEED=17
 	SIM_SEEDS=$(or $(SEEDS),200) $(if $(SEED),SIM_SEED=$(SEED)) cargo nextest run -p onepress-tests --test sim --no-capture
 
+crowd: build ## Two hundred incidents with pictures and voices at once, for a minute
+	CROWD=$(or $(INCIDENTS),200) SECONDS=$(or $(SPAN),60) cargo nextest run --workspace -E 'test(incidents_with_pictures_and_voices_at_once)' --no-capture
+
 fuzz: ## Arbitrary bytes at all that reads from outside: make fuzz SECONDS=60, each
 	cd fuzz && cargo build --quiet --bins
 	ls fuzz/fuzz_targets | sed 's/[.]rs$$//' | xargs -P 2 -I{} fuzz/run.sh {} $(or $(SECONDS),5)
@@ -55,5 +58,8 @@ $(SETUPS:%=setup-%) setup-bench:
 	@tests/setup/$(@:setup-%=%).sh
 
 bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
-	cargo build --release --workspace --bins --example bench
+	cargo build --release --workspace --bins --example bench --example plain-relay --example floor --example crowd
 	target/release/examples/bench $(if $(SHORT),--short)
+
+peers: ## The stock MoQ relay that make bench measures beside ours: half an hour, once
+	@tests/setup/peers.sh

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod centre;
+pub mod crowd;
 pub mod dice;
 pub mod film;
 pub mod install;

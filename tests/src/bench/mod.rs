@@ -5,8 +5,9 @@
 //! in each round too, and its percentiles are those of the sums.
 
 mod board;
-mod boxes;
+pub(crate) mod boxes;
 mod centre;
+mod fanout;
 mod floor;
 mod generator;
 mod idle;
@@ -18,3 +19,16 @@ mod run;
 mod storm;
 
 pub use run::run;
+
+/// Registers and enrols so many boxes, one to a site; each identity lies in a folder of its own under `dir`.
+///
+/// # Errors
+/// What the desk refused.
+pub fn enrol(
+    runtime: &tokio::runtime::Runtime,
+    desk: &onepress::api::Desk,
+    boxes: usize,
+    dir: &std::path::Path,
+) -> anyhow::Result<()> {
+    boxes::enrol(runtime, desk, &boxes::Plan { boxes, per_site: 1, dir })
+}

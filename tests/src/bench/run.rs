@@ -4,11 +4,12 @@ use super::centre::{Centre, Wall};
 use super::floor::Server;
 use super::press::{self, Rounds, Stage};
 use super::storm::{Crowd, Storm};
-use super::{boxes, floor, generator, idle, peers, report};
+use super::{boxes, fanout, floor, generator, idle, peers, report};
 use alarm::ticket::Ticket;
 use anyhow::Context;
 use onepress::rig::{Programs, School};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,19 +22,27 @@ struct Size {
     storms: usize,
     boxes: usize,
     window: Duration,
+    fanout: fanout::Size,
 }
 
-const FULL: Size =
-    Size { command: "make bench", rounds: 300, storms: 5, boxes: 1_000, window: Duration::from_secs(60) };
+const FULL: Size = Size {
+    command: "make bench",
+    rounds: 300,
+    storms: 5,
+    boxes: 1_000,
+    window: Duration::from_secs(60),
+    fanout: fanout::FULL,
+};
 const SHORT: Size = Size {
     command: "make bench SHORT=1",
     rounds: 20,
     storms: 1,
     boxes: 200,
     window: Duration::from_secs(10),
+    fanout: fanout::SHORT,
 };
 
-/// `bench [--short]`; the other modes are the processes that it starts.
+/// `bench [--fanout] [--short]`; the other modes are the processes that it starts.
 ///
 /// # Errors
 /// What did not come up or did not answer.
@@ -44,7 +53,9 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         [mode, rest @ ..] if mode == generator::MODE => runtime.block_on(generator::run(rest)),
         [] => whole(&runtime, &FULL),
         [short] if short == "--short" => whole(&runtime, &SHORT),
-        _ => anyhow::bail!("usage: bench [--short]"),
+        [only] if only == "--fanout" => fanout_alone(&FULL),
+        [only, short] if only == "--fanout" && short == "--short" => fanout_alone(&SHORT),
+        _ => anyhow::bail!("usage: bench [--fanout] [--short]"),
     }
 }
 
@@ -75,13 +86,30 @@ fn whole(runtime: &Runtime, size: &Size) -> anyhow::Result<()> {
         boxes: size.boxes,
         window: size.window,
     };
-    let page = report::report(&scene, &rounds, &storms, &idle);
+    drop(centre);
+    let mut page = report::report(&scene, &rounds, &storms, &idle);
+    let _ = write!(page, "\n{}", fanout::section(&size.fanout, dir, say)?);
     say(&page);
     if size.command == FULL.command {
         keep(&page)?;
     }
     say(&format!("{:.0} s in all", begun.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// The fan-out only, in place of what the results say of it.
+fn fanout_alone(size: &Size) -> anyhow::Result<()> {
+    let load = report::load();
+    let folder = tempfile::tempdir()?;
+    let section = fanout::section(&size.fanout, folder.path(), say)?;
+    let section = format!("{section}\nLoad average before: {load}; after: {}.\n", report::load());
+    say(&section);
+    if size.command != FULL.command {
+        return Ok(());
+    }
+    let old = std::fs::read_to_string(results()).unwrap_or_default();
+    let before = old.split(fanout::TITLE).next().unwrap_or_default().trim_end();
+    keep(&format!("{before}\n\n{section}"))
 }
 
 fn rounds(
@@ -135,11 +163,13 @@ fn built() -> anyhow::Result<PathBuf> {
 }
 
 fn keep(page: &str) -> anyhow::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench");
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("RESULTS.md"), page).context("writing bench/RESULTS.md")?;
+    std::fs::write(results(), page).context("writing bench/RESULTS.md")?;
     say("written to bench/RESULTS.md");
     Ok(())
+}
+
+fn results() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench/RESULTS.md")
 }
 
 fn say(line: &str) {

@@ -2,7 +2,7 @@
 
 use super::screen::{Key, Screen};
 use crate::api::{Desk, Told};
-use crate::rig::{Button, PASSWORD, Programs, Rack, School, USER, Wall, pause};
+use crate::rig::{Button, Camera, Cameras, PASSWORD, Programs, Rack, Relay, School, USER, Wall, pause};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -30,6 +30,9 @@ pub struct Arguments {
 struct Stage {
     rack: Rack,
     desk: Desk,
+    _relay: Relay,
+    _cameras: Cameras,
+    camera: Camera,
     school: School,
     wall: Wall,
     told: Receiver<Told>,
@@ -60,21 +63,30 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn set_up(screen: &mut Screen, dir: &std::path::Path, port: u16) -> anyhow::Result<Stage> {
     let programs = Programs::beside_me()?;
-    screen.say("[1/5] desk: journal, site CA, console …");
+    screen.say("[1/7] desk: journal, site CA, console …");
     let rack = Rack::start(&programs, &dir.join("desk"), port)?;
-    screen.say("[2/5] first account with the one-time code, sign-in …");
+    screen.say("[2/7] first account with the one-time code, sign-in …");
     let desk = rack.set_up()?;
-    screen.say("[3/5] register: one school, its box, one wall; a ticket for each …");
+    screen.say("[3/7] register: one school, its box, one wall, one relay; a ticket for each …");
     desk.post("/api/sites", &school())?;
     let ticket = desk.new_box("school-1-gate", Some("school-1"))?;
     let wall_ticket = desk.new_box("wall-1", None)?;
+    let relay_ticket = desk.new_box("relay", None)?;
     let told = listen(&desk)?;
-    screen.say("[4/5] wall: enrols with its ticket, relay board on a serial line (Modbus RTU) …");
+    screen.say("[4/7] wall: enrols with its ticket, relay board on a serial line (Modbus RTU) …");
     let wall = Wall::start(&programs, &dir.join("wall"), &wall_ticket)?;
-    screen.say("[5/5] school: enrols with its ticket, button box on a serial line, two paths (QUIC, mTLS) …");
+    screen.say("[5/7] relay: enrols with its ticket; QUIC, WebTransport, WebSocket, recorder …");
+    let relay = Relay::start(&programs, &dir.join("relay"), &relay_ticket)?;
+    screen.say("[6/7] school: enrols with its ticket, button box on a serial line, two paths (QUIC, mTLS) …");
     let school = School::start(&programs, &dir.join("school"), &ticket)?;
     school.wait_linked()?;
-    Ok(Stage { rack, desk, school, wall, told })
+    screen
+        .say("[7/7] cameras: two IP cameras (RTSP, H.264, a tone); half a minute of each stays in memory …");
+    let cameras = Cameras::start()?;
+    let listed = [("gate", cameras.url("/h264-pcmu")), ("hall", cameras.url("/h264-aac"))];
+    let at = format!("127.0.0.1:{}", relay.port());
+    let camera = Camera::start(&programs, &dir.join("camera"), &school, &at, &listed, "")?;
+    Ok(Stage { rack, desk, _relay: relay, _cameras: cameras, camera, school, wall, told })
 }
 
 fn school() -> Value {
@@ -116,8 +128,8 @@ fn play(screen: &mut Screen, stage: &Stage) -> anyhow::Result<()> {
                 screen.say(&line);
             }
         }
-        let shown = stage.wall.status().ok();
-        screen.status(&status_line(shown.as_ref()));
+        let (wall, cameras) = (stage.wall.status().ok(), stage.camera.status().ok());
+        screen.status(&format!("{}   {}", status_line(wall.as_ref()), camera_line(cameras.as_ref())));
         match screen.key(FRAME) {
             Some(Key::Quit) => return Ok(()),
             Some(Key::Letter(letter)) => act(screen, stage, letter),
@@ -161,7 +173,7 @@ fn tell(event: &Told) -> Option<String> {
     let text = |key: &str| data[key].as_str().unwrap_or("-").to_owned();
     match event.name.as_str() {
         "incident" => Some(format!(
-            "incident {}  {}  {} ({})  {}  presses {}{}{}",
+            "incident {}  {}  {} ({})  {}  presses {}{}{}{}",
             data["id"],
             text("step"),
             text("kind"),
@@ -170,6 +182,7 @@ fn tell(event: &Told) -> Option<String> {
             data["presses"],
             data["acknowledged_by"].as_str().map_or_else(String::new, |who| format!("  seen by {who}")),
             if data["durable"] == json!(true) { "  on disk" } else { "" },
+            recorded(&data["takes"]),
         )),
         "box" => {
             let faults: Vec<_> =
@@ -193,6 +206,29 @@ fn status_line(wall: Option<&Value>) -> String {
     format!("wall: {lamps}  {siren}")
 }
 
+/// How much of an incident is recorded.
+fn recorded(takes: &Value) -> String {
+    let length = |take: &Value| take["to"].as_u64().unwrap_or(0) - take["from"].as_u64().unwrap_or(0);
+    let lengths: Vec<_> = takes.as_array().into_iter().flatten().map(length).collect();
+    match lengths.iter().max() {
+        Some(longest) => format!("  recorded {} takes, {} s", lengths.len(), longest / 1_000),
+        None => String::new(),
+    }
+}
+
+fn camera_line(status: Option<&Value>) -> String {
+    let cameras: Vec<_> =
+        status.and_then(|status| status["cameras"].as_array()).into_iter().flatten().collect();
+    let line = |camera: &&Value| {
+        let name = camera["camera"].as_str().unwrap_or("?");
+        match camera["live"] == json!(true) {
+            true => format!("{name} LIVE"),
+            false => format!("{name} {} s in memory", camera["ring-s"]),
+        }
+    };
+    format!("cameras: {}", cameras.iter().map(line).collect::<Vec<_>>().join("  "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +238,12 @@ mod tests {
         let wall = json!({ "shown": { "red": "flashing", "amber": "off", "blue": "off", "green": "steady", "siren": true } });
         assert_eq!(status_line(Some(&wall)), "wall: RED◐  amber○  blue○  GREEN●  SIREN ♪♪♪");
         assert_eq!(status_line(None), "wall: not there");
+    }
+
+    #[test]
+    fn the_status_line_shows_what_is_in_memory_and_what_is_live() {
+        let camera = json!({ "cameras": [{ "camera": "gate", "live": false, "ring-s": 12 }, { "camera": "hall", "live": true }] });
+        assert_eq!(camera_line(Some(&camera)), "cameras: gate 12 s in memory  hall LIVE");
+        assert_eq!(recorded(&json!([{ "from": 0, "to": 31_500 }])), "  recorded 1 takes, 31 s");
     }
 }
