@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long the rest of a frame is waited for before the first part of it goes out: one writing to every watcher is
 /// worth this little delay, a key frame that takes long to come in is not.
@@ -166,7 +167,12 @@ impl Encoder {
             tokio::select! {
                 biased;
                 chunk = kio::wait(|waiter| frame.poll_read_chunk(waiter)) => match chunk? {
-                    Some(chunk) => out.extend_from_slice(&chunk),
+                    Some(chunk) => {
+                        if out.is_empty() {
+                            coalesce.as_mut().reset(Instant::now() + COALESCE);
+                        }
+                        out.extend_from_slice(&chunk);
+                    }
                     None => self.frame = None,
                 },
                 () = &mut coalesce, if !out.is_empty() => break,
