@@ -89,6 +89,12 @@ impl Sessions {
         }
     }
 
+    /// Whether a box is here.
+    pub(crate) fn has_box(&self, here: &BoxId) -> bool {
+        let is = |entry: &Entry| matches!(&entry.who, Who::Box { name, .. } if name == here);
+        self.lock().1.values().any(|entry| entry.session.is_some() && is(entry))
+    }
+
     /// Ends every session of a box, which comes back at once.
     pub(crate) fn end_box(&self, gone: &BoxId) {
         for entry in self.lock().1.values() {

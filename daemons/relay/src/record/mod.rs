@@ -231,10 +231,10 @@ impl Below {
         if library::has_ended(&self.recorder.root.join(&what.take)) || !self.recorder.claim(&what) {
             return;
         }
-        let (recorder, origin, going) = (self.recorder.clone(), self.house.origin.clone(), going.clone());
+        let (recorder, house, going) = (self.recorder.clone(), self.house.clone(), going.clone());
         takes.spawn(async move {
             let broadcast = what.broadcast.clone();
-            take::record(recorder.clone(), origin, what, going).await;
+            take::record(recorder.clone(), house, what, going).await;
             recorder.release(&broadcast);
         });
     }
@@ -244,12 +244,9 @@ impl Below {
             // A take that began long before the alarm is recorded from what is still in memory.
             let early = self.since.map_or(0, Wall::millis).saturating_sub(i64_millis(PRE_ALARM + CLOCKS));
             let whole = take.began >= early;
-            return Some(Wanted {
-                broadcast: broadcast.into(),
-                take: take.to_string(),
-                whole,
-                resume: BOX_AWAY,
-            });
+            let (text, from) = (take.to_string(), Some(take.from));
+            let broadcast = broadcast.into();
+            return Some(Wanted { broadcast, take: text, whole, from, resume: BOX_AWAY });
         }
         let rest = broadcast.strip_prefix("room/")?;
         // Room, guest, and nothing that could leave the folder.
@@ -260,7 +257,7 @@ impl Below {
             return None;
         }
         let take = format!("room/{room}/{guest}-{}", self.house.clock.now().millis());
-        Some(Wanted { broadcast: broadcast.into(), take, whole: false, resume: GUEST_AWAY })
+        Some(Wanted { broadcast: broadcast.into(), take, whole: false, from: None, resume: GUEST_AWAY })
     }
 }
 

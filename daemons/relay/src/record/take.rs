@@ -3,6 +3,9 @@
 use super::Recorder;
 use super::folder::{Folder, millis};
 use super::track::Recording;
+use crate::house::House;
+use crate::sessions::Sessions;
+use alarm::BoxId;
 use alarm::media::Recorded;
 use media::follow::{Fetcher, Follow, Group, Reader, Track};
 use media::{Error, Kind, Origin};
@@ -14,6 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+/// How long a box that is there may take to show a take again.
+const SHOWN_LIMIT: Duration = Duration::from_secs(3);
 /// Tracks of one take at most: picture and sound, each once more.
 const TRACKS_MAX: usize = 8;
 /// Pause between two tries, so that a broadcast that dies at once is no busy loop.
@@ -36,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) take: String,
     /// It is expected from its first group on.
     pub(crate) whole: bool,
+    /// The box that publishes it; none for a guest of a room.
+    pub(crate) from: Option<BoxId>,
     /// How long it may be away before it counts as ended.
     pub(crate) resume: Duration,
 }
@@ -55,7 +62,7 @@ fn lock(recording: &Shared) -> MutexGuard<'_, Recording> {
 /// Records a take until it has ended or `wanted` becomes false.
 pub(crate) async fn record(
     recorder: Recorder,
-    origin: Origin,
+    House { origin, sessions, .. }: House,
     what: Wanted,
     mut wanted: watch::Receiver<bool>,
 ) {
@@ -75,10 +82,10 @@ pub(crate) async fn record(
     let mut job = Job { recorder, origin, what, folder, tracks: BTreeMap::new() };
     loop {
         let begun = tokio::select! {
-            begun = timeout(job.what.resume, Follow::begin(&job.origin, &job.what.broadcast)) => begun,
+            begun = job.come_back(&sessions) => begun,
             () = unwanted(&mut wanted) => break,
         };
-        let Ok(Ok(follow)) = begun else { break };
+        let Some(follow) = begun else { break };
         let end = tokio::select! {
             end = job.follow(follow) => end,
             () = unwanted(&mut wanted) => break,
@@ -107,6 +114,20 @@ struct Job {
 }
 
 impl Job {
+    /// Waits for the broadcast. A box that is there and does not show the take again has ended it; one that is away
+    /// may come back with it.
+    async fn come_back(&self, sessions: &Sessions) -> Option<Follow> {
+        let until = Instant::now() + self.what.resume;
+        while Instant::now() < until {
+            match timeout(SHOWN_LIMIT, Follow::begin(&self.origin, &self.what.broadcast)).await {
+                Ok(follow) => return follow.ok(),
+                Err(_) if self.what.from.as_ref().is_some_and(|name| sessions.has_box(name)) => return None,
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
     /// Reads until every track has ended.
     async fn follow(&mut self, mut follow: Follow) -> End {
         let mut readers = JoinSet::new();
