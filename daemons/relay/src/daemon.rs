@@ -23,6 +23,7 @@ use link::identity::Identity;
 use link::media::{Shown, WebCertificate, is_relay};
 use link::{Clock, Keys};
 use media::Origin;
+use media::engine::{Engine, Fanout};
 use quinn::{Endpoint, VarInt};
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -130,7 +131,8 @@ impl Wired {
         let outbox = Outbox::open(&config.state_dir, first)?;
         let recorder = Recorder::new(config.recordings.clone(), outbox);
         let certificates = Certificates::make(clock.now(), names(config))?;
-        let house = House { origin: Origin::new(), sessions: Sessions::default(), told: heard, clock };
+        let engine: Arc<dyn Engine> = Arc::new(Fanout::new());
+        let house = House { origin: Origin::new(), sessions: Sessions::default(), told: heard, clock, engine };
         let (disk, report) = (watch::Sender::default(), watch::Sender::default());
         Ok(Self { house, told, hearing, recorder, certificates, disk, report })
     }

@@ -35,7 +35,9 @@ pub(crate) fn open(
 ) -> anyhow::Result<Endpoint> {
     let tls = link::media::relay(identity, clock, shown, session::relay_alpns())?;
     let mut config = ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(Arc::new(session::transport_config(KEEP_ALIVE, IDLE)));
+    let mut transport = session::transport_config(KEEP_ALIVE, IDLE);
+    media::engine::thrifty(&mut transport);
+    config.transport_config(Arc::new(transport));
     socket.set_nonblocking(true)?;
     let buffers = socket2::SockRef::from(&socket);
     let asked = buffers.set_recv_buffer_size(SOCKET_BUFFER).and(buffers.set_send_buffer_size(SOCKET_BUFFER));

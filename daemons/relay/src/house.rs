@@ -6,6 +6,7 @@ use crate::told::Told;
 use link::Clock;
 use link::media::Peer;
 use media::Origin;
+use media::engine::Engine;
 use media::session::Knock;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct House {
     pub(crate) sessions: Sessions,
     pub(crate) told: watch::Receiver<Arc<Told>>,
     pub(crate) clock: Clock,
+    /// Serves those who only watch.
+    pub(crate) engine: Arc<dyn Engine>,
 }
 
 impl House {
@@ -47,7 +50,7 @@ impl House {
         if !admit::may_stay(&self.told.borrow(), &who) {
             return knock.refuse("the desk has just ended this").await;
         }
-        let session = match knock.admit(&self.origin, &grant).await {
+        let session = match knock.admit_with(&self.engine, &self.origin, &grant).await {
             Ok(session) => Arc::new(session),
             Err(error) => return tracing::debug!(%remote, %who, %error, "no session"),
         };

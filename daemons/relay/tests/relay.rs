@@ -1,5 +1,7 @@
 //! The whole relay on loopback: a played desk, boxes with certificates, seats with passes, media made by ffmpeg.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 mod played;
 
 use alarm::media::{Pass, Recorded, TakeId};

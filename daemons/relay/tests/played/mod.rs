@@ -1,5 +1,6 @@
 //! A centre and a site around a real relay: a rack that speaks the link, boxes and seats that speak MoQ.
 #![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use alarm::media::{Pass, Recorded, Report, Room};
 use alarm::wire::{ToBox, ToRack};
@@ -21,24 +22,24 @@ use tokio::sync::{broadcast, oneshot};
 use unit::Config as _;
 
 /// Whatever is waited for comes within this, or the test fails.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// What must not come has this long to come.
-pub const QUIET: Duration = Duration::from_millis(700);
+pub(crate) const QUIET: Duration = Duration::from_millis(700);
 
-pub fn now() -> Wall {
+pub(crate) fn now() -> Wall {
     Clock::system().now()
 }
 
-pub fn name(text: &str) -> BoxId {
+pub(crate) fn name(text: &str) -> BoxId {
     BoxId::new(text).unwrap()
 }
 
-pub fn box_name(text: &str) -> Name {
+pub(crate) fn box_name(text: &str) -> Name {
     Name::Box { site: SiteId::new("school").unwrap(), name: name(text) }
 }
 
 /// Waits until `what` answers.
-pub async fn until<T>(about: &str, mut what: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(about: &str, mut what: impl FnMut() -> Option<T>) -> T {
     let waiting = async {
         loop {
             match what() {
@@ -51,20 +52,20 @@ pub async fn until<T>(about: &str, mut what: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The rack: its CA, its pass key, and a desk that says what the test wants said.
-pub struct Centre {
-    pub dir: TempDir,
+pub(crate) struct Centre {
+    pub(crate) dir: TempDir,
     ca: Ca,
     passes: PassKey,
     address: String,
     said: Arc<Mutex<Vec<ToBox>>>,
     say: broadcast::Sender<ToBox>,
-    pub heard: Arc<Mutex<Vec<ToRack>>>,
+    pub(crate) heard: Arc<Mutex<Vec<ToRack>>>,
     /// The desk writes down what is recorded.
-    pub writes: Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) writes: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Centre {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ca = Ca::create("test", now()).unwrap();
         let own = ca.issue_rack(&["localhost".into()], now()).unwrap();
@@ -90,12 +91,12 @@ impl Centre {
         }
     }
 
-    pub fn say(&self, word: ToBox) {
+    pub(crate) fn say(&self, word: ToBox) {
         self.said.lock().unwrap().push(word.clone());
         let _ = self.say.send(word);
     }
 
-    pub fn identity(&self, who: &Name) -> Identity {
+    pub(crate) fn identity(&self, who: &Name) -> Identity {
         let key = Key::generate();
         let request = Request::from_der(&key.request()).unwrap();
         let chain = self.ca.issue_box(&request, who, now()).unwrap();
@@ -103,18 +104,18 @@ impl Centre {
     }
 
     /// A registered box.
-    pub fn member(&self, text: &str) -> Identity {
+    pub(crate) fn member(&self, text: &str) -> Identity {
         let identity = self.identity(&box_name(text));
         self.say(ToBox::Member { name: name(text), keys: vec![identity.fingerprint().to_string()] });
         identity
     }
 
-    pub fn room(&self, incident: u64, of: &str, mode: Mode) {
+    pub(crate) fn room(&self, incident: u64, of: &str, mode: Mode) {
         let (incident, host) = (IncidentId(incident), SeatId::new("a").ok());
         self.say(ToBox::Room(Room { incident, boxes: vec![name(of)], mode, host, opened: now() }));
     }
 
-    pub fn pass(&self, incident: u64, of: &str) -> Pass {
+    pub(crate) fn pass(&self, incident: u64, of: &str) -> Pass {
         Pass {
             until: now() + Duration::from_secs(600),
             user: UserId::new("li").unwrap(),
@@ -126,11 +127,11 @@ impl Centre {
         }
     }
 
-    pub fn sign(&self, pass: &Pass) -> String {
+    pub(crate) fn sign(&self, pass: &Pass) -> String {
         self.passes.sign(pass)
     }
 
-    pub fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Option<Report> {
         let heard = self.heard.lock().unwrap();
         heard.iter().rev().find_map(|word| match word {
             ToRack::Relay(report) => Some(report.clone()),
@@ -139,7 +140,7 @@ impl Centre {
     }
 
     /// What was recorded, each once.
-    pub fn recorded(&self) -> Vec<Recorded> {
+    pub(crate) fn recorded(&self) -> Vec<Recorded> {
         let heard = self.heard.lock().unwrap();
         let mut known = std::collections::BTreeMap::new();
         for word in heard.iter() {
@@ -200,16 +201,16 @@ async fn attend(desk: Arc<Desk>, mut stream: rack::Stream) {
 }
 
 /// A running relay.
-pub struct Relay {
-    pub port: u16,
-    pub dir: PathBuf,
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    pub(crate) dir: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     ended: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 impl Relay {
     /// Starts it and waits until the desk has heard of it.
-    pub async fn start(centre: &Centre, called: &str, more: &str) -> Self {
+    pub(crate) async fn start(centre: &Centre, called: &str, more: &str) -> Self {
         let dir = centre.dir.path().join(called);
         std::fs::create_dir_all(&dir).unwrap();
         if Identity::load(&dir).unwrap().is_none() {
@@ -227,23 +228,27 @@ impl Relay {
         Self { port, dir, stop: Some(stop), ended }
     }
 
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.ended.await.unwrap().unwrap();
     }
 
-    pub fn socket_url(&self, pass: &str) -> String {
+    pub(crate) fn socket_url(&self, pass: &str) -> String {
         format!("ws://127.0.0.1:{}/?pass={pass}", self.port)
     }
 
     /// A seat's session: its origin holds what it sees, and shows what it publishes.
-    pub async fn seat(&self, pass: &str, origin: &Origin) -> Result<Session, media::Error> {
+    pub(crate) async fn seat(&self, pass: &str, origin: &Origin) -> Result<Session, media::Error> {
         let grant = Grant { see: Scope::everything(), publish: Scope::everything() };
         Session::connect_socket(&self.socket_url(pass), origin, &grant).await
     }
 
     /// A box's session.
-    pub async fn connect(&self, identity: &Identity, origin: &Origin) -> Result<Session, media::Error> {
+    pub(crate) async fn connect(
+        &self,
+        identity: &Identity,
+        origin: &Origin,
+    ) -> Result<Session, media::Error> {
         let tls = link::media::to_relay(identity, &Clock::system(), session::alpns()).unwrap();
         let mut config = quinn::ClientConfig::new(Arc::new(tls));
         let (keep, idle) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -256,7 +261,7 @@ impl Relay {
     }
 
     /// The whole answer to a GET, headers first.
-    pub async fn get(&self, path: &str, more: &str) -> (String, Vec<u8>) {
+    pub(crate) async fn get(&self, path: &str, more: &str) -> (String, Vec<u8>) {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n");
@@ -270,13 +275,13 @@ impl Relay {
 }
 
 /// H.264 made by ffmpeg: 25 pictures a second, a key frame each second.
-pub struct Film {
-    pub record: Bytes,
-    pub frames: Vec<Frame>,
+pub(crate) struct Film {
+    pub(crate) record: Bytes,
+    pub(crate) frames: Vec<Frame>,
 }
 
 impl Film {
-    pub fn make(dir: &Path, seconds: u32) -> Self {
+    pub(crate) fn make(dir: &Path, seconds: u32) -> Self {
         let file = dir.join("film.h264");
         let made = Command::new("ffmpeg")
             .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25", "-t"])
@@ -305,7 +310,7 @@ impl Film {
         Self { record: record.into(), frames: (0..).zip(slices).map(frame).collect() }
     }
 
-    pub fn open(&self, origin: &Origin, name: &str, keep: Duration) -> Take {
+    pub(crate) fn open(&self, origin: &Origin, name: &str, keep: Duration) -> Take {
         let content = Content { video: Some(Video::H264(self.record.clone())), audio: None };
         Take::open(origin, name, SystemTime::now(), keep, &content).unwrap()
     }
@@ -319,7 +324,7 @@ fn units(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// What ffprobe says of a file: number of video packets, and when the first one is.
-pub fn probe(file: &Path) -> (usize, f64) {
+pub(crate) fn probe(file: &Path) -> (usize, f64) {
     let out = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0"])
         .arg(file)
