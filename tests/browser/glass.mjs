@@ -5,38 +5,11 @@
 // to show the camera: {"asked": unix milliseconds}.
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
+import { watchPictures } from './picture.mjs';
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
   '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
-
-/** In the page: tells each new number of a picture element, looked at as often as the screen is drawn. */
-function watchPictures(find) {
-  const [BITS, WIDE, HIGH] = [16, 20, 32];
-  const copy = new OffscreenCanvas(320, 2 * HIGH);
-  const pen = copy.getContext('2d', { willReadFrequently: true });
-  let last = null;
-  const look = () => {
-    const picture = new Function(`return ${find}`)();
-    if (picture && (picture.videoWidth || picture.width)) {
-      const [w, h] = [picture.videoWidth || picture.width, picture.videoHeight || picture.height];
-      pen.drawImage(picture, 0, 0, w, (h * 2 * HIGH) / 240, 0, 0, 320, 2 * HIGH);
-      const luma = pen.getImageData(0, 0, 320, 2 * HIGH).data;
-      const row = (y) => {
-        let bits = 0;
-        for (let bit = 0; bit < BITS; bit++) bits = bits * 2 + (luma[4 * (y * 320 + bit * WIDE + WIDE / 2) + 1] > 128 ? 1 : 0);
-        return bits;
-      };
-      const number = row(HIGH / 2);
-      if ((row(HIGH + HIGH / 2) ^ 0xffff) === number && number !== last) {
-        last = number;
-        window.tell({ number, at: Date.now() });
-      }
-    }
-    requestAnimationFrame(look);
-  };
-  look();
-}
 
 /** In the page: WebRTC with Janus's streaming plugin (https://janus.conf.meetecho.com/docs/streaming). */
 async function watchJanus(url) {
@@ -67,12 +40,17 @@ async function watchJanus(url) {
   ask({ janus: 'message', body: { request: 'watch', id: 1 } });
 }
 
+/** Signs in and answers the one incident that rings; the picture is asked for with that. */
 async function openConsole(page, url, user, password, seat) {
   await page.goto(url);
-  await page.fill('input[name=user]', user);
-  await page.fill('input[name=password]', password);
-  await page.fill('input[name=seat]', seat);
-  await page.click('button[type=submit]');
+  await page.locator('input[name=user]').fill(user);
+  await page.locator('input[name=password]').fill(password);
+  await page.locator('input[name=seat]').fill(seat);
+  await page.locator('button[type=submit]').click();
+  await page.locator('[data-test=queue-row]').first().waitFor();
+  await page.evaluate(watchPictures, ['[data-test=large] canvas', 'tell']);
+  console.log(JSON.stringify({ asked: Date.now() }));
+  await page.keyboard.press('Enter');
 }
 
 const [who, url, ...rest] = process.argv.slice(2);
@@ -89,13 +67,9 @@ try {
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     console.log(JSON.stringify({ asked: Date.now() }));
     await page.evaluate(watchJanus, url);
-    await page.evaluate(watchPictures, 'document.querySelector("video")');
+    await page.evaluate(watchPictures, ['video', 'tell']);
   } else {
     await openConsole(page, url, ...rest.slice(0, 3));
-    const tile = page.locator('[data-tile] canvas').first();
-    console.log(JSON.stringify({ asked: Date.now() }));
-    await page.evaluate(watchPictures, 'document.querySelector("[data-tile] canvas")');
-    await tile.waitFor({ timeout: 30_000 });
   }
   await page.waitForTimeout(seconds * 1000);
 } finally {

@@ -227,7 +227,8 @@ fn frame(kind: Kind, time: Duration, key: bool, bytes: usize) -> Frame {
 async fn hear(origin: Origin, prefix: String, kind: Kind, span: Duration) -> anyhow::Result<Heard> {
     let mut listening = origin.listen(&prefix)?;
     let name = loop {
-        let heard = timeout(PATIENCE, listening.next()).await.context("nothing is announced")?;
+        let heard =
+            timeout(PATIENCE, listening.next()).await.with_context(|| format!("nothing below {prefix}"))?;
         let heard = heard.context("the origin has gone")?;
         if heard.there {
             break heard.name;

@@ -1,16 +1,11 @@
 //! The console in Chromium: set-up, sign-in, an alarm that rings (its sound measured), answer, close, register,
 //! ticket, a desk that goes and comes back; screenshots of every screen in both languages in `tests/artefacts`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a failed step is a failed test, which shows what the page said"
-)]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test, which shows what the page said")]
 
 use onepress::rig::{Button, Programs, Rack, School, Wall, pause};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use onepress_tests::page::{Page, artefacts};
+use std::path::Path;
 use std::time::Duration;
 
 /// A finger stays this long.
@@ -21,7 +16,8 @@ fn the_console_in_a_real_browser() {
     let dir = tempfile::tempdir().unwrap();
     let programs = Programs::beside_me().unwrap();
     let mut rack = Rack::start(&programs, &dir.path().join("desk"), 0).unwrap();
-    let mut page = Page::open(&rack);
+    let environment = [("ONEPRESS_URL", rack.url()), ("ONEPRESS_CODE", rack.code().unwrap())];
+    let mut page = Page::open("console.mjs", "console", &environment);
 
     let mut stage: Option<(School, Wall)> = None;
     while let Some(step) = page.next_step() {
@@ -42,6 +38,8 @@ fn the_console_in_a_real_browser() {
         page.go();
     }
     page.end();
+    let shots = std::fs::read_dir(artefacts("console")).unwrap().count();
+    assert!(shots >= 24, "a screenshot of every screen in both languages, found {shots}");
 }
 
 /// A school and a wall, registered by the account that the page has made.
@@ -61,65 +59,4 @@ fn centre(programs: &Programs, dir: &Path, rack: &Rack) -> (School, Wall) {
     let school = School::start(programs, &dir.join("school"), &ticket).unwrap();
     school.wait_linked().unwrap();
     (school, wall)
-}
-
-/// The story that the browser plays.
-struct Page {
-    child: Child,
-    input: ChildStdin,
-    lines: Box<dyn Iterator<Item = String>>,
-    told: Vec<String>,
-}
-
-impl Page {
-    fn open(rack: &Rack) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let script = folder.join("browser/console.mjs");
-        assert!(
-            folder.join("browser/node_modules").exists(),
-            "Playwright is missing: run tests/setup/browser.sh"
-        );
-        let mut child = Command::new("node")
-            .arg(script)
-            .env("ONEPRESS_URL", rack.url())
-            .env("ONEPRESS_CODE", rack.code().unwrap())
-            .env("ONEPRESS_ARTEFACTS", artefacts())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is there: tests/setup/base.sh installs it");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        Self { input: child.stdin.take().unwrap(), child, lines: Box::new(lines), told: vec![] }
-    }
-
-    /// What the page is ready for, or nothing when its story has ended.
-    fn next_step(&mut self) -> Option<String> {
-        for line in self.lines.by_ref() {
-            println!("page: {line}");
-            if let Some(step) = line.strip_prefix("ready: ") {
-                return Some(step.to_owned());
-            }
-            self.told.push(line);
-        }
-        None
-    }
-
-    fn go(&mut self) {
-        writeln!(self.input, "go").expect("the page listens");
-    }
-
-    fn end(mut self) {
-        let status = self.child.wait().unwrap();
-        assert!(
-            status.success() && self.told.iter().any(|line| line == "done"),
-            "the page's story failed: {:#?}",
-            self.told
-        );
-        let shots = std::fs::read_dir(artefacts()).unwrap().count();
-        assert!(shots >= 24, "a screenshot of every screen in both languages, found {shots}");
-    }
-}
-
-fn artefacts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("artefacts/console")
 }

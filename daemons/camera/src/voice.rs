@@ -27,6 +27,8 @@ const PIPE: usize = 4096;
 const QUIET: Duration = Duration::from_secs(5);
 /// A player that takes nothing for so long hangs.
 const STUCK: Duration = Duration::from_secs(2);
+/// Pause until a voice that broke off is listened to again.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Pause after a player ended.
 const RETRY: Duration = Duration::from_secs(1);
 /// Longest packet of Opus: 120 ms (RFC 6716 section 3.2.5).
@@ -63,9 +65,14 @@ pub(crate) async fn play(
 
 type Samples = Vec<i16>;
 
+/// As long as the voice is announced: who is there may stop and begin again.
 async fn hear(origin: Origin, broadcast: String, sound: mpsc::Sender<Samples>) {
-    if let Err(error) = decode(&origin, &broadcast, &sound).await {
-        tracing::info!(from = %broadcast, error = %format!("{error:#}"), "voice ends");
+    loop {
+        match decode(&origin, &broadcast, &sound).await {
+            Ok(()) => tracing::debug!(from = %broadcast, "voice ends"),
+            Err(error) => tracing::debug!(from = %broadcast, error = %format!("{error:#}"), "voice ends"),
+        }
+        sleep(AGAIN).await;
     }
 }
 

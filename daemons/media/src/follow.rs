@@ -1,7 +1,7 @@
 //! Reads a broadcast for a recorder: every group of every track, whole, with its number, so that what is missing can
 //! be named and asked for again.
 
-use crate::{Error, Frame, Kind, Origin, time};
+use crate::{Error, Frame, Kind, Origin, Pending, time};
 use moq_mux::catalog::Stream as _;
 use moq_mux::catalog::hang::Container;
 use moq_mux::container::GroupConsumer;
@@ -66,11 +66,13 @@ impl Follow {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn begin(origin: &Origin, name: &str) -> Result<Self, Error> {
-        let broadcast = origin.find(name).await?;
-        let catalog =
-            moq_mux::catalog::Consumer::new(&broadcast, moq_mux::catalog::CatalogFormat::Hang).await?;
-        Ok(Self { broadcast, catalog })
+    pub fn begin<'a>(origin: &'a Origin, name: &'a str) -> Pending<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            let broadcast = origin.find(name).await?;
+            let format = moq_mux::catalog::CatalogFormat::Hang;
+            let catalog = moq_mux::catalog::Consumer::new(&broadcast, format).await?;
+            Ok(Self { broadcast, catalog })
+        })
     }
 
     /// The tracks, now and whenever they change; `None` at the end. Cancel safe.
@@ -78,9 +80,8 @@ impl Follow {
     /// # Errors
     /// [`Error`].
     pub async fn tracks(&mut self) -> Result<Option<Vec<Track>>, Error> {
-        let Some(catalog) = kio::wait(|waiter| self.catalog.poll_next(waiter)).await? else {
-            return Ok(None);
-        };
+        let catalog: Pending<'_, _> = Box::pin(kio::wait(|waiter| self.catalog.poll_next(waiter)));
+        let Some(catalog) = catalog.await? else { return Ok(None) };
         let video = catalog.video.renditions.iter().map(|(name, config)| Track {
             name: name.clone(),
             config: Config::Video(Box::new(config.clone())),
@@ -96,11 +97,7 @@ impl Follow {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn read(
-        &self,
-        track: &Track,
-        from: u64,
-    ) -> impl Future<Output = Result<Reader, Error>> + Send + use<> {
+    pub fn read(&self, track: &Track, from: u64) -> Pending<'static, Result<Reader, Error>> {
         let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
         let wanted = moq_net::track::Subscription::default()
             .with_priority(match track.kind() {
@@ -109,36 +106,32 @@ impl Follow {
             })
             .with_max_age(PATIENCE)
             .with_start(moq_net::track::Position::group(from));
-        async move {
+        Box::pin(async move {
             let consumer = consumer?;
             let subscriber = consumer.subscribe(wanted).await?;
             Ok(Reader { consumer, subscriber, track, open: BTreeMap::new(), ended: false })
-        }
+        })
     }
 
     /// Listens to a track from now on: what is later than `patience` is skipped. The future holds nothing of this.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn listen(
-        &self,
-        track: &Track,
-        patience: Duration,
-    ) -> impl Future<Output = Result<Live, Error>> + Send + use<> {
+    pub fn listen(&self, track: &Track, patience: Duration) -> Pending<'static, Result<Live, Error>> {
         let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
         let wanted = moq_net::track::Subscription::default().with_priority(200).with_max_age(patience);
-        async move {
+        Box::pin(async move {
             let subscriber = consumer?.subscribe(wanted).await?;
             let mut consumer = moq_mux::container::Consumer::new(subscriber, track.container()?);
             consumer.set_max_age(patience);
             Ok(Live { consumer, kind: track.kind() })
-        }
+        })
     }
 
     /// Waits until the broadcast has gone. The future holds nothing of this.
-    pub fn closed(&self) -> impl Future<Output = Error> + Send + use<> {
+    pub fn closed(&self) -> Pending<'static, Error> {
         let broadcast = self.broadcast.clone();
-        async move { broadcast.closed().await.into() }
+        Box::pin(async move { broadcast.closed().await.into() })
     }
 }
 

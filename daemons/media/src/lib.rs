@@ -58,6 +58,9 @@ pub enum Error {
     NoParameters,
 }
 
+/// Work in a box. What is behind it is large, and would else be compiled again in every crate that awaits it.
+pub type Pending<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// What a track carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -128,23 +128,43 @@ impl Origin {
         if scope.is_nothing() { Ok(None) } else { Ok(Some(self.producer.scope("", &scope.0)?)) }
     }
 
-    /// Shows `target` under another name as well, until the answer is dropped. Whoever reads the alias reads the
-    /// target; readers that have it already keep it.
+    /// Shows `target` under another name as well, whenever it is there and until the answer is dropped. Whoever reads
+    /// the alias reads the target; readers that have it already keep it.
     ///
     /// # Errors
-    /// [`Error::Net`] when the name is taken by something else.
+    /// [`Error::Name`].
     pub fn alias(&self, name: &str, target: &str) -> Result<Alias, Error> {
-        let handler = self.producer.dynamic(name, origin::Route::default())?;
-        let (reader, target) = (self.producer.consume(), target.to_owned());
+        let mut listening = self.listen(target)?;
+        Scope::below([name])?;
+        let (origin, name, target) = (self.clone(), name.to_owned(), target.to_owned());
         let task = tokio::spawn(async move {
-            while let Ok(request) = handler.requested_broadcast().await {
-                match reader.request_broadcast(target.as_str()).await {
-                    Ok(broadcast) => request.accept(broadcast),
-                    Err(error) => request.reject(error),
+            let mut shown = None;
+            while let Some(heard) = listening.next().await {
+                if heard.name == target {
+                    // What was shown before goes first: a name stands for one thing at a time.
+                    drop(shown.take());
+                    shown = heard
+                        .there
+                        .then(|| Alias(tokio::spawn(origin.clone().stand_in(name.clone(), target.clone()))));
                 }
             }
         });
         Ok(Alias(task))
+    }
+
+    /// Answers for `name` with `target`.
+    async fn stand_in(self, name: String, target: String) {
+        let reader = self.producer.consume();
+        let handler = match self.producer.dynamic(name.as_str(), origin::Route::default()) {
+            Ok(handler) => handler,
+            Err(error) => return tracing::error!(name, %error, "a second name cannot be shown"),
+        };
+        while let Ok(request) = handler.requested_broadcast().await {
+            match reader.request_broadcast(target.as_str()).await {
+                Ok(broadcast) => request.accept(broadcast),
+                Err(error) => request.reject(error),
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! MoQ sessions over raw QUIC (boxes and relays), WebTransport (browsers) and WebSocket (browsers that cannot).
 
 use crate::engine::{Door, Engine, Porter, Version};
-use crate::{Error, Origin, Scope, socket};
+use crate::{Error, Origin, Pending, Scope, socket};
 use moq_net::{Client, Server, Versions};
 use quinn::crypto::rustls::HandshakeData;
 use std::fmt;
@@ -100,38 +100,46 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`]; [`Error::Net`] with a timeout after [`SETUP_LIMIT`].
-    pub async fn connect(
+    pub fn connect<'a>(
         connection: quinn::Connection,
-        origin: &Origin,
-        grant: &Grant,
-    ) -> Result<Self, Error> {
-        let mut client = Client::new().with_versions(Versions::all());
-        if let Some(reader) = origin.reader_of(&grant.see)? {
-            client = client.with_publisher(reader);
-        }
-        if let Some(writer) = origin.writer_of(&grant.publish)? {
-            client = client.with_subscriber(writer);
-        }
-        let raw = wt::Session::raw(connection.clone());
-        let (session, driver) = limited(client.connect(Instant::now(), raw)).await?;
-        Ok(Self::run(session, driver, Transport::Quic, Some(connection)))
+        origin: &'a Origin,
+        grant: &'a Grant,
+    ) -> Pending<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            let mut client = Client::new().with_versions(Versions::all());
+            if let Some(reader) = origin.reader_of(&grant.see)? {
+                client = client.with_publisher(reader);
+            }
+            if let Some(writer) = origin.writer_of(&grant.publish)? {
+                client = client.with_subscriber(writer);
+            }
+            let raw = wt::Session::raw(connection.clone());
+            let (session, driver) = limited(client.connect(Instant::now(), raw)).await?;
+            Ok(Self::run(session, driver, Transport::Quic, Some(connection)))
+        })
     }
 
     /// Connects as a client over a WebSocket without TLS (`ws://`), otherwise as [`Session::connect`].
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn connect_socket(url: &str, origin: &Origin, grant: &Grant) -> Result<Self, Error> {
-        let mut client = Client::new().with_versions(Versions::all());
-        if let Some(reader) = origin.reader_of(&grant.see)? {
-            client = client.with_publisher(reader);
-        }
-        if let Some(writer) = origin.writer_of(&grant.publish)? {
-            client = client.with_subscriber(writer);
-        }
-        let socket = socket::connect(url).await.map_err(|error| Error::Web(error.to_string()))?;
-        let (session, driver) = limited(client.connect(Instant::now(), socket)).await?;
-        Ok(Self::run(session, driver, Transport::WebSocket, None))
+    pub fn connect_socket<'a>(
+        url: &'a str,
+        origin: &'a Origin,
+        grant: &'a Grant,
+    ) -> Pending<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            let mut client = Client::new().with_versions(Versions::all());
+            if let Some(reader) = origin.reader_of(&grant.see)? {
+                client = client.with_publisher(reader);
+            }
+            if let Some(writer) = origin.writer_of(&grant.publish)? {
+                client = client.with_subscriber(writer);
+            }
+            let socket = socket::connect(url).await.map_err(|error| Error::Web(error.to_string()))?;
+            let (session, driver) = limited(client.connect(Instant::now(), socket)).await?;
+            Ok(Self::run(session, driver, Transport::WebSocket, None))
+        })
     }
 
     fn run<S>(
@@ -206,17 +214,19 @@ impl Knock {
     ///
     /// # Errors
     /// [`Error::Web`] when the HTTP/3 part fails, or takes longer than [`SETUP_LIMIT`].
-    pub async fn at(connection: quinn::Connection, alpn: &[u8]) -> Result<Self, Error> {
-        if alpn != wt::ALPN.as_bytes() {
-            return Ok(Self { inner: Inner::Raw(connection), query: String::new() });
-        }
-        let request = match tokio::time::timeout(SETUP_LIMIT, wt::Request::accept(connection)).await {
-            Ok(Ok(request)) => request,
-            Ok(Err(error)) => return Err(Error::Web(error.to_string())),
-            Err(_) => return Err(Error::Web("the request did not come in time".into())),
-        };
-        let query = request.url.query().unwrap_or_default().to_owned();
-        Ok(Self { inner: Inner::Web(Box::new(request)), query })
+    pub fn at(connection: quinn::Connection, alpn: &[u8]) -> Pending<'_, Result<Self, Error>> {
+        Box::pin(async move {
+            if alpn != wt::ALPN.as_bytes() {
+                return Ok(Self { inner: Inner::Raw(connection), query: String::new() });
+            }
+            let request = match tokio::time::timeout(SETUP_LIMIT, wt::Request::accept(connection)).await {
+                Ok(Ok(request)) => request,
+                Ok(Err(error)) => return Err(Error::Web(error.to_string())),
+                Err(_) => return Err(Error::Web("the request did not come in time".into())),
+            };
+            let query = request.url.query().unwrap_or_default().to_owned();
+            Ok(Self { inner: Inner::Web(Box::new(request)), query })
+        })
     }
 
     /// On a WebSocket whose HTTP upgrade is done; `protocol` was chosen by [`choose_protocol`], `query` is the
@@ -289,48 +299,56 @@ impl Knock {
         }
     }
 
-    async fn accept(self, server: Server, porter: Option<Porter>) -> Result<Session, Error> {
-        let now = Instant::now();
-        match self.inner {
-            Inner::Raw(connection) => {
-                let raw = Door::new(wt::Session::raw(connection.clone()), porter);
-                let (session, driver) = limited(server.accept(now, raw)).await?;
-                Ok(Session::run(session, driver, Transport::Quic, Some(connection)))
+    fn accept(self, server: Server, porter: Option<Porter>) -> Pending<'static, Result<Session, Error>> {
+        Box::pin(async move {
+            let now = Instant::now();
+            match self.inner {
+                Inner::Raw(connection) => {
+                    let raw = Door::new(wt::Session::raw(connection.clone()), porter);
+                    let (session, driver) = limited(server.accept(now, raw)).await?;
+                    Ok(Session::run(session, driver, Transport::Quic, Some(connection)))
+                }
+                Inner::Web(request) => {
+                    let connection = request.conn().clone();
+                    let response = match chosen(&request) {
+                        Some(protocol) => wt::proto::ConnectResponse::OK.with_protocol(protocol),
+                        None => wt::proto::ConnectResponse::OK,
+                    };
+                    let web =
+                        request.respond(response).await.map_err(|error| Error::Web(error.to_string()))?;
+                    let (session, driver) = limited(server.accept(now, Door::new(web, porter))).await?;
+                    Ok(Session::run(session, driver, Transport::WebTransport, Some(connection)))
+                }
+                Inner::Socket(socket) => {
+                    let (session, driver) = limited(server.accept(now, *socket)).await?;
+                    Ok(Session::run(session, driver, Transport::WebSocket, None))
+                }
             }
-            Inner::Web(request) => {
-                let connection = request.conn().clone();
-                let response = match chosen(&request) {
-                    Some(protocol) => wt::proto::ConnectResponse::OK.with_protocol(protocol),
-                    None => wt::proto::ConnectResponse::OK,
-                };
-                let web = request.respond(response).await.map_err(|error| Error::Web(error.to_string()))?;
-                let (session, driver) = limited(server.accept(now, Door::new(web, porter))).await?;
-                Ok(Session::run(session, driver, Transport::WebTransport, Some(connection)))
-            }
-            Inner::Socket(socket) => {
-                let (session, driver) = limited(server.accept(now, *socket)).await?;
-                Ok(Session::run(session, driver, Transport::WebSocket, None))
-            }
-        }
+        })
     }
 
     /// Turns it away: HTTP 403 on WebTransport, a close elsewhere.
-    pub async fn refuse(self, why: &str) {
-        const FORBIDDEN: u32 = 0x403;
-        match self.inner {
-            Inner::Raw(connection) => connection.close(quinn::VarInt::from_u32(FORBIDDEN), why.as_bytes()),
-            Inner::Socket(mut socket) => {
-                moq_net::web_transport_trait::poll::Session::close(&mut *socket, FORBIDDEN, why);
+    pub fn refuse(self, why: &str) -> Pending<'_, ()> {
+        Box::pin(async move {
+            const FORBIDDEN: u32 = 0x403;
+            match self.inner {
+                Inner::Raw(connection) => {
+                    connection.close(quinn::VarInt::from_u32(FORBIDDEN), why.as_bytes())
+                }
+                Inner::Socket(mut socket) => {
+                    moq_net::web_transport_trait::poll::Session::close(&mut *socket, FORBIDDEN, why);
+                }
+                Inner::Web(request) => {
+                    let connection = request.conn().clone();
+                    let _ =
+                        tokio::time::timeout(SETUP_LIMIT, request.reject(wt::http::StatusCode::FORBIDDEN))
+                            .await;
+                    // The answer has to arrive before the connection goes.
+                    let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
+                    connection.close(quinn::VarInt::from_u32(FORBIDDEN), why.as_bytes());
+                }
             }
-            Inner::Web(request) => {
-                let connection = request.conn().clone();
-                let _ =
-                    tokio::time::timeout(SETUP_LIMIT, request.reject(wt::http::StatusCode::FORBIDDEN)).await;
-                // The answer has to arrive before the connection goes.
-                let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
-                connection.close(quinn::VarInt::from_u32(FORBIDDEN), why.as_bytes());
-            }
-        }
+        })
     }
 }
 

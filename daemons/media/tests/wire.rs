@@ -257,22 +257,30 @@ async fn nobody_publishes_or_sees_beyond_the_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_alias_lasts_as_long_as_it_is_held() {
+async fn an_alias_is_there_while_it_is_held_and_its_target_is_there() {
     let relay = Relay::start(everything());
     let (seat, speaker) = (Origin::new(), Origin::new());
     let _seat = relay.connect(&seat, Scope::everything(), Scope::nothing()).await;
     let to_box = Scope::below(["talk/school-1"]).unwrap();
     let _speaker = relay.connect(&speaker, Scope::nothing(), to_box).await;
-    let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"hello").unwrap();
     let alias = relay.origin.alias("talk/school-1/1/seat-1", "room/1/seat-1").unwrap();
     let mut heard = speaker.listen("talk/school-1").unwrap();
+    let early = timeout(Duration::from_millis(300), heard.next()).await;
+    assert!(early.is_err(), "nobody speaks yet, and yet there is {early:?}");
+    let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"hello").unwrap();
     let first = within(heard.next()).await.unwrap();
     assert_eq!((first.name.as_str(), first.there), ("talk/school-1/1/seat-1", true));
     let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "hello");
-    drop(alias);
+    drop(voice);
     let second = within(heard.next()).await.unwrap();
     assert_eq!((second.name.as_str(), second.there), ("talk/school-1/1/seat-1", false));
+    let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"again").unwrap();
+    assert!(within(heard.next()).await.unwrap().there);
+    let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
+    assert_eq!(within(reader.next()).await.unwrap().unwrap(), "again");
+    drop(alias);
+    assert!(!within(heard.next()).await.unwrap().there, "the alias has gone, though the seat still speaks");
     drop(voice);
 }
 

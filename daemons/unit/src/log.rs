@@ -17,6 +17,9 @@ pub const LEVEL_VARIABLE: &str = "ONEPRESS_LOG";
 
 const USUAL_LEVEL: &str = "info";
 
+/// Libraries that say at INFO what is a DEBUG to us: heard from WARN on, unless they are asked for by name.
+const CHATTY: &[&str] = &["moq_mux", "moq_net"];
+
 /// Starts the log for the whole process; `configured` is what the configuration file says of the level.
 /// A second call is a no-op, so that tests may call it.
 pub fn start(configured: Option<&str>) {
@@ -49,7 +52,12 @@ where
 
 fn levels(asked: &str) -> (Targets, bool) {
     match Targets::from_str(asked) {
-        Ok(levels) => (levels, false),
+        Ok(levels) => {
+            let quiet = CHATTY.iter().filter(|name| !asked.contains(**name));
+            let loud = levels.default_level() > Some(tracing::Level::INFO.into());
+            let quiet = quiet.map(|name| (*name, tracing::Level::WARN)).filter(|_| !loud);
+            (levels.with_targets(quiet), false)
+        }
         Err(_) => (Targets::new().with_default(tracing::Level::INFO), true),
     }
 }
@@ -73,6 +81,15 @@ mod tests {
         assert!(!refused);
         assert!(by_crate.would_enable("link", &tracing::Level::DEBUG));
         assert!(!by_crate.would_enable("button", &tracing::Level::DEBUG));
+    }
+
+    #[test]
+    fn libraries_that_talk_too_much_are_heard_when_asked_for() {
+        let (usual, asked, all) = (levels("info").0, levels("info,moq_net=info").0, levels("debug").0);
+        assert!(!usual.would_enable("moq_net", &tracing::Level::INFO));
+        assert!(usual.would_enable("moq_net", &tracing::Level::WARN));
+        assert!(asked.would_enable("moq_net", &tracing::Level::INFO));
+        assert!(all.would_enable("moq_net", &tracing::Level::DEBUG));
     }
 
     #[test]

@@ -1,0 +1,156 @@
+// Cameras in the console, in Chromium, against a centre that a test owns. Says what it is ready for ("ready: press") and
+// waits for a line in return. Environment: ONEPRESS_URL, ONEPRESS_USER, ONEPRESS_PASSWORD, ONEPRESS_ARTEFACTS.
+
+import { mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+import { watchPictures } from './picture.mjs';
+
+const { ONEPRESS_URL: url, ONEPRESS_USER: user, ONEPRESS_PASSWORD: password, ONEPRESS_ARTEFACTS: folder } = process.env;
+const LIMIT = 60_000;
+const FLAGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
+  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+];
+const SAFARI = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+async function ready(step) {
+  console.log(`ready: ${step}`);
+  await lines.next();
+}
+
+function expect(what, truth) {
+  if (!truth) throw new Error(`expected: ${what}`);
+  console.log(`seen: ${what}`);
+}
+
+/** A page with its own profile; `numbers` grows with every picture that is shown large. */
+async function open(browser, options = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1366, height: 768 }, locale: 'zh-CN', timezoneId: 'Asia/Shanghai', ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(LIMIT);
+  const numbers = { live: [], recorded: [] };
+  page.on('pageerror', (error) => console.log(`page error: ${error}`));
+  await page.exposeFunction('tellLive', ({ number }) => numbers.live.push(number));
+  await page.exposeFunction('tellRecorded', ({ number }) => numbers.recorded.push(number));
+  await page.goto(url);
+  await page.locator('input[name=user]').fill(user);
+  await page.locator('input[name=password]').fill(password);
+  await page.locator('input[name=seat]').fill(options.seat ?? 'seat-1');
+  await page.locator('button[type=submit]').click();
+  await page.locator('[data-test=queue]').waitFor();
+  await page.evaluate(watchPictures, ['[data-test=large] canvas', 'tellLive']);
+  await page.evaluate(watchPictures, ['[data-test=recording]', 'tellRecorded']);
+  const part = (name) => page.locator(`[data-test="${name}"]`);
+  const until = async (what, look) => {
+    const end = Date.now() + LIMIT;
+    while (Date.now() < end) {
+      if (await look()) return expect(what, true);
+      await page.waitForTimeout(50);
+    }
+    await page.screenshot({ path: `${folder}/failed.png` });
+    expect(what, false);
+  };
+  const both = async (name) => {
+    const change = () => page.evaluate(() => document.querySelector('[data-test=language]').click());
+    await page.screenshot({ path: `${folder}/${name}-zh.png` });
+    await change();
+    await page.waitForTimeout(150);
+    await page.screenshot({ path: `${folder}/${name}-en.png` });
+    await change();
+  };
+  return { context, page, numbers, part, until, both };
+}
+
+/** Numbers that follow each other, but for pictures that a busy browser did not show. */
+const forward = (numbers) => numbers.every((number, place) => place === 0 || number > numbers[place - 1]);
+
+async function ordinary(seat) {
+  const { page, numbers, part, until, both } = seat;
+  await ready('press the gate button');
+  await part('queue-row').first().waitFor();
+  const asked = Date.now();
+  await page.keyboard.press('Enter');
+  await until('the camera is live in the large picture', () => numbers.live.length > 0);
+  console.log(`told: first picture ${Date.now() - asked} ms after the answer`);
+  await until('it moves', () => numbers.live.length > 20);
+  expect(`pictures come in their order: ${numbers.live.slice(-5)}`, forward(numbers.live.slice(-15)));
+  await part('large').hover();
+  await until('the transport is shown', async () => /WebTransport/.test(await part('figures').innerText()));
+  console.log(`told: ${(await part('figures').innerText()).replaceAll('\n', ', ')}`);
+  await both('14-live');
+  await until('the other camera is there too', async () => (await page.locator('[data-test^=tile-]').count()) >= 1);
+  await ready('let some time pass');
+  await part('replay').click();
+  await until('the recording shows pictures', () => numbers.recorded.length > 3);
+  const [oldest, newest] = [numbers.recorded[0], numbers.live.at(-1)];
+  expect(`the recording begins half a minute before the press: ${oldest} is ${newest - oldest} pictures ago`, newest - oldest > 30 * 15);
+  const before = numbers.live.length;
+  await until('live goes on meanwhile', () => numbers.live.length > before + 5);
+  await both('15-recording');
+  await part('back-to-live').click();
+  await part('snapshot').click();
+  await until('the snapshot stands in the incident', async () => /截图/.test(await part('journal').innerText()));
+}
+
+async function talk({ page, part, until, both }) {
+  await part('talk-latch').click();
+  await until('the site hears the seat', async () => /latched|open|talking/.test(await part('talk').getAttribute('data-state')));
+  await both('16-talk');
+  await ready('listen at the site');
+  await part('talk-hold').click();
+  await until('on hold nobody hears anything', async () => (await part('talk').getAttribute('data-state')) === 'held');
+  await both('17-hold');
+  await part('talk-resume').click();
+  await page.waitForTimeout(300);
+}
+
+async function silent({ page, part, until, both }) {
+  await ready('press the office button');
+  await until('the silent incident rings', async () => (await part('queue-row').count()) === 2);
+  await page.locator('[data-test=queue-row]', { hasText: '静音' }).click();
+  await page.keyboard.press('Enter');
+  await part('talk-silent').waitFor();
+  expect('there is no way to speak', (await part('talk').count()) === 0 && (await part('talk-press').count()) === 0);
+  await both('18-silent');
+}
+
+async function mosaic({ page, part, both }) {
+  await part('nav-mosaic').click();
+  await part('mosaic').waitFor();
+  await page.waitForTimeout(2_000);
+  await both('19-mosaic');
+  await part('nav-seat').click();
+}
+
+async function onAPhone(browser) {
+  const phone = await open(browser, { userAgent: SAFARI, seat: 'seat-2' });
+  await phone.part('queue-row').first().click();
+  await phone.until('an iPhone has pictures too', () => phone.numbers.live.length > 10);
+  await phone.part('large').hover();
+  await phone.until('over WebSocket', async () => /WebSocket/.test(await phone.part('figures').innerText()));
+  await phone.context.close();
+}
+
+mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+try {
+  const seat = await open(browser);
+  await ordinary(seat);
+  await talk(seat);
+  await onAPhone(browser);
+  await mosaic(seat);
+  await silent(seat);
+  console.log('done');
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  process.exit();
+}
