@@ -132,7 +132,8 @@ impl Wired {
         let recorder = Recorder::new(config.recordings.clone(), outbox);
         let certificates = Certificates::make(clock.now(), names(config))?;
         let engine: Arc<dyn Engine> = Arc::new(Fanout::new());
-        let house = House { origin: Origin::new(), sessions: Sessions::default(), told: heard, clock, engine };
+        let house =
+            House { origin: Origin::new(), sessions: Sessions::default(), told: heard, clock, engine };
         let (disk, report) = (watch::Sender::default(), watch::Sender::default());
         Ok(Self { house, told, hearing, recorder, certificates, disk, report })
     }

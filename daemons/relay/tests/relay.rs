@@ -174,17 +174,16 @@ async fn an_incident_is_recorded_whole_and_plays_anywhere() {
     assert!(first.frames[0].key, "a late joiner begins with a key frame");
     take.finish();
     let length = until("the end is told", || {
-        centre.recorded().iter().find_map(|what| match what {
-            Recorded::Ended { take, length } if *take == id.to_string() => Some(*length),
-            _ => None,
-        })
+        centre
+            .recorded()
+            .iter()
+            .find_map(|what| if let Recorded::Ended { length, .. } = what { Some(*length) } else { None })
     })
     .await;
     assert!((13_900..=14_100).contains(&length), "{length}");
     let recorded = centre.recorded();
-    let spans = recorded.iter().filter_map(|what| match what {
-        Recorded::Segment { from, to, .. } => Some(to - from),
-        _ => None,
+    let spans = recorded.iter().filter_map(|what| {
+        if let Recorded::Segment { from, to, .. } = what { Some(to - from) } else { None }
     });
     let spans: Vec<u64> = spans.collect();
     assert!(spans.len() >= 2 && spans.iter().all(|span| *span <= 10_000), "{spans:?}");
@@ -248,9 +247,8 @@ async fn what_was_missing_is_stated_and_filled_when_the_box_can_give_it() {
     }
     let _site = relay.connect(&identity, &site).await.unwrap();
     let gap = until("the gap is told", || {
-        centre.recorded().iter().find_map(|what| match what {
-            Recorded::Gap { from, to, .. } => Some((*from, *to)),
-            _ => None,
+        centre.recorded().iter().find_map(|what| {
+            if let Recorded::Gap { from, to, .. } = what { Some((*from, *to)) } else { None }
         })
     })
     .await;
@@ -263,9 +261,8 @@ async fn what_was_missing_is_stated_and_filled_when_the_box_can_give_it() {
         }
     });
     let filled = until("the gap is filled", || {
-        centre.recorded().iter().find_map(|what| match what {
-            Recorded::Filled { from, to, .. } => Some((*from, *to)),
-            _ => None,
+        centre.recorded().iter().find_map(|what| {
+            if let Recorded::Filled { from, to, .. } = what { Some((*from, *to)) } else { None }
         })
     })
     .await;
@@ -297,6 +294,10 @@ async fn what_the_desk_did_not_write_down_is_told_again_after_a_restart() {
     for frame in &film.frames {
         take.write(frame).unwrap();
     }
+    until("recording begins", || {
+        centre.recorded().iter().any(|what| matches!(what, Recorded::Began { .. })).then_some(())
+    })
+    .await;
     take.finish();
     let ended = |centre: &Centre| {
         centre.recorded().iter().any(|what| matches!(what, Recorded::Ended { .. })).then_some(())

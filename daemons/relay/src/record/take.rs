@@ -55,6 +55,13 @@ enum End {
 
 type Shared = Arc<Mutex<Recording>>;
 
+/// What makes a track what it is: its name and its codec's parameters, as an init segment.
+type Key = (String, media::Bytes);
+
+fn key(track: &Track) -> anyhow::Result<Key> {
+    Ok((track.name.clone(), media::mp4::Writer::new(track, 1)?.init()?))
+}
+
 fn lock(recording: &Shared) -> MutexGuard<'_, Recording> {
     recording.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -110,7 +117,7 @@ struct Job {
     origin: Origin,
     what: Wanted,
     folder: Folder,
-    tracks: BTreeMap<String, (Track, Shared)>,
+    tracks: BTreeMap<Key, (Kind, Shared)>,
 }
 
 impl Job {
@@ -131,18 +138,14 @@ impl Job {
     /// Reads until every track has ended.
     async fn follow(&mut self, mut follow: Follow) -> End {
         let mut readers = JoinSet::new();
-        let mut running: Vec<Track> = Vec::new();
+        let mut running: Vec<Key> = Vec::new();
         let (mut catalog, mut end) = (true, End::Clean);
         loop {
             tokio::select! {
                 tracks = follow.tracks(), if catalog => match tracks {
                     Ok(Some(tracks)) => {
                         for track in tracks {
-                            if running.contains(&track) {
-                                continue;
-                            }
-                            running.push(track.clone());
-                            let Some(recording) = self.begin(&track).await else { continue };
+                            let Some(recording) = self.begin(&track, &mut running).await else { continue };
                             let from = lock(&recording).next().unwrap_or(0);
                             readers.spawn(read(follow.read(&track, from), recording));
                         }
@@ -171,34 +174,38 @@ impl Job {
         }
     }
 
-    async fn begin(&mut self, track: &Track) -> Option<Shared> {
-        let begun = self.recording(track).await;
-        begun
-            .inspect_err(|error| {
-                tracing::warn!(take = self.what.take, track = track.name, %error, "a track is not recorded");
-            })
-            .ok()
+    /// The recording of a track that is not being read yet. A catalog is said again for every figure in it: only
+    /// other parameters make another track.
+    async fn begin(&mut self, track: &Track, running: &mut Vec<Key>) -> Option<Shared> {
+        let warn = |error: &anyhow::Error| {
+            tracing::warn!(take = self.what.take, track = track.name, %error, "a track is not recorded");
+        };
+        let key = key(track).inspect_err(warn).ok()?;
+        if running.contains(&key) {
+            return None;
+        }
+        running.push(key.clone());
+        if let Some((_, known)) = self.tracks.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let recording = self.open(track).await.inspect_err(warn).ok()?;
+        self.tracks.insert(key, (track.kind(), Arc::clone(&recording)));
+        Some(recording)
     }
 
-    async fn recording(&mut self, track: &Track) -> anyhow::Result<Shared> {
-        if let Some((known, recording)) = self.tracks.get(&track.name)
-            && known == track
-        {
-            return Ok(Arc::clone(recording));
-        }
+    async fn open(&self, track: &Track) -> anyhow::Result<Shared> {
         anyhow::ensure!(self.tracks.len() < TRACKS_MAX, "{TRACKS_MAX} tracks are recorded already");
         let (folder, trouble, whole) = (self.folder.clone(), self.recorder.trouble.clone(), self.what.whole);
-        let of_track = track.clone();
         // Picture before sound, as players like it, and every number once.
+        let same = self.tracks.values().filter(|(kind, _)| *kind == track.kind()).count();
         let number = match track.kind() {
             Kind::Video => 1,
             Kind::Audio => 2,
-        } + u32::try_from(self.tracks.len() / 2 * 2).unwrap_or(0);
+        } + 2 * u32::try_from(same).unwrap_or(0);
+        let track = track.clone();
         let begun =
-            tokio::task::spawn_blocking(move || Recording::begin(&folder, &of_track, number, whole, trouble));
-        let recording = Arc::new(Mutex::new(begun.await??));
-        self.tracks.insert(track.name.clone(), (track.clone(), Arc::clone(&recording)));
-        Ok(recording)
+            tokio::task::spawn_blocking(move || Recording::begin(&folder, &track, number, whole, trouble));
+        Ok(Arc::new(Mutex::new(begun.await??)))
     }
 
     async fn finish(&self, over: bool) {

@@ -133,10 +133,10 @@ impl Centre {
 
     pub(crate) fn report(&self) -> Option<Report> {
         let heard = self.heard.lock().unwrap();
-        heard.iter().rev().find_map(|word| match word {
-            ToRack::Relay(report) => Some(report.clone()),
-            _ => None,
-        })
+        heard
+            .iter()
+            .rev()
+            .find_map(|word| if let ToRack::Relay(report) = word { Some(report.clone()) } else { None })
     }
 
     /// What was recorded, each once.
@@ -183,10 +183,7 @@ async fn attend(desk: Arc<Desk>, mut stream: rack::Stream) {
             word = news.recv() => word.ok(),
             heard = stream.recv() => {
                 let Ok(Some(heard)) = heard else { return };
-                let number = match &heard {
-                    ToRack::Recorded { number, .. } => Some(*number),
-                    _ => None,
-                };
+                let number = if let ToRack::Recorded { number, .. } = &heard { Some(*number) } else { None };
                 desk.heard.lock().unwrap().push(heard);
                 let writes = desk.writes.load(std::sync::atomic::Ordering::SeqCst);
                 number.filter(|_| writes).map(|number| ToBox::Written { number })
