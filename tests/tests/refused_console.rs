@@ -137,7 +137,7 @@ fn the_first_account_is_made_once() {
 }
 
 /// Requests that change something, all of which need a signed-in person.
-const CHANGES: [&str; 7] = [
+const CHANGES: [&str; 11] = [
     "/api/sites",
     "/api/boxes",
     "/api/boxes/box-1/ticket",
@@ -145,6 +145,10 @@ const CHANGES: [&str; 7] = [
     "/api/incidents/1/answer",
     "/api/incidents/1/acknowledge",
     "/api/sites/site-1/test",
+    "/api/incidents/1/pass",
+    "/api/incidents/1/snapshots",
+    "/api/boxes/box-1/watch",
+    "/api/boxes/box-1/pass",
 ];
 
 /// A console that sends what it likes.

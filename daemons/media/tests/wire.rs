@@ -272,7 +272,7 @@ async fn an_alias_is_there_while_it_is_held_and_its_target_is_there() {
     assert_eq!((first.name.as_str(), first.there), ("talk/school-1/1/seat-1", true));
     let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "hello");
-    drop(voice);
+    drop((reader, voice));
     let second = within(heard.next()).await.unwrap();
     assert_eq!((second.name.as_str(), second.there), ("talk/school-1/1/seat-1", false));
     let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"again").unwrap();

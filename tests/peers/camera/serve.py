@@ -137,7 +137,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         super().__init__()
         self.number = 0
         self.orders = orders
-        source = "appsrc name=picture is-live=true format=time max-buffers=64 leaky-type=2 ! "
+        source = "appsrc name=picture is-live=true format=time max-buffers=64 max-bytes=0 max-time=0 leaky-type=2 ! "
         self.set_launch(f"( {source}{video} {sound} )")
         self.set_shared(True)
 

@@ -35,7 +35,8 @@ impl Relay {
         let port = free_both()?;
         write(&dir.join("ticket"), ticket)?;
         let config = format!(
-            "state-dir = {dir:?}\nticket = {:?}\nlisten = \"{host}:{port}\"\nplain-http = true\n{more}\
+            "state-dir = {dir:?}\nticket = {:?}\nlisten = \"{host}:{port}\"\nplain-http = true\n\
+             warn-gb = 1\nreserve-gb = 1\n{more}\
              [[path]]\nid = \"wired\"\nkind = \"wired\"\n",
             dir.join("ticket")
         );
