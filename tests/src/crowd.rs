@@ -76,17 +76,17 @@ pub struct Outcome {
 ///
 /// # Errors
 /// What did not come up.
-pub async fn run(plan: Plan, desk: Desk, relay: u16, seat: &str, dir: &Path) -> anyhow::Result<Outcome> {
+pub async fn run(plan: Plan, seats: &[Seat], relay: u16, dir: &Path) -> anyhow::Result<Outcome> {
     let mut pressed = JoinSet::new();
     for number in 0..plan.incidents {
         let dir = dir.join(boxes::name(number));
         pressed.spawn(async move { press(&dir, number as u64).await });
     }
     let acked = all(pressed).await?;
-    let incidents = answer_all(&desk, plan.incidents)?;
+    let incidents = answer_all(seats, plan.incidents)?;
     let (mut sending, mut seeing, mut hearing) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-    for (name, incident, pass) in incidents {
-        let at = Ends { relay, name: BoxId::new(&name)?, incident, seat: seat.to_owned(), span: plan.span };
+    for (seat, name, incident, pass) in incidents {
+        let at = Ends { relay, name: BoxId::new(&name)?, incident, seat, span: plan.span };
         let dir = dir.join(&name);
         let (origin, other) = (Origin::keeping(PATIENCE, MEMORY), Origin::keeping(PATIENCE, MEMORY));
         sending.spawn(box_sends(at.clone(), dir.clone(), origin.clone()));
@@ -126,18 +126,48 @@ async fn press(dir: &Path, number: u64) -> anyhow::Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// The seat takes every incident: its box, its number and a pass.
-fn answer_all(desk: &Desk, expected: usize) -> anyhow::Result<Vec<(String, u64, Value)>> {
-    let state = desk.state()?;
+/// A call-taker, signed in.
+pub struct Seat {
+    /// Name of the seat.
+    pub name: String,
+    /// Who sits there.
+    pub desk: Desk,
+}
+
+/// Incidents of one seat: a person may have so many pictures open at once.
+pub const OF_A_SEAT: usize = 40;
+
+/// Signs so many call-takers in as so many incidents need.
+///
+/// # Errors
+/// What the desk refused.
+pub fn seats(desk: &Desk, incidents: usize) -> anyhow::Result<Vec<Seat>> {
+    const PASSWORD: &str = "correct-horse-110";
+    let one = |number: usize| {
+        let (user, name) = (format!("user-{number}"), format!("seat-{number}"));
+        let account = json!({ "user": user, "name": user, "role": "regular", "password": PASSWORD });
+        desk.post("/api/accounts", &account)?;
+        let mut desk = Desk::at(desk.url());
+        desk.sign_in(&user, PASSWORD, &name)?;
+        Ok(Seat { name, desk })
+    };
+    (0..incidents.div_ceil(OF_A_SEAT)).map(one).collect()
+}
+
+/// The seats take every incident: seat, box, number and pass of each.
+fn answer_all(seats: &[Seat], expected: usize) -> anyhow::Result<Vec<(String, String, u64, Value)>> {
+    let state = seats.first().context("a seat")?.desk.state()?;
     let incidents: Vec<_> = list(&state["incidents"]).cloned().collect();
     anyhow::ensure!(incidents.len() == expected, "{} incidents of {expected}", incidents.len());
-    let one = |incident: &Value| {
+    let one = |(number, incident): (usize, &Value)| {
+        let Seat { name, desk } = &seats[number / OF_A_SEAT];
         let id = incident["id"].as_u64().context("an incident has a number")?;
         desk.post(&format!("/api/incidents/{id}/answer"), &json!({}))?;
         let pass = desk.post(&format!("/api/incidents/{id}/pass"), &json!({}))?;
-        Ok((incident["box"].as_str().context("an incident has a box")?.to_owned(), id, pass))
+        let from = incident["box"].as_str().context("an incident has a box")?;
+        Ok((name.clone(), from.to_owned(), id, pass))
     };
-    incidents.iter().map(one).collect()
+    incidents.iter().enumerate().map(one).collect()
 }
 
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onepress::rig::{Relay, SEAT};
+use onepress::rig::Relay;
 use onepress_tests::bench::enrol;
 use onepress_tests::centre::{Centre, list, until};
 use onepress_tests::crowd::{self, FPS, Heard, Plan, SOUNDS};
@@ -24,8 +24,8 @@ fn incidents_with_pictures_and_voices_at_once() {
     let dir = centre.dir.path().join("boxes");
     enrol(&runtime, &centre.desk, plan.incidents, &dir).expect("enrolled");
 
-    let desk = centre.desk.clone();
-    let outcome = runtime.block_on(crowd::run(plan, desk, relay.port(), SEAT, &dir)).expect("it comes up");
+    let seats = crowd::seats(&centre.desk, plan.incidents).expect("signed in");
+    let outcome = runtime.block_on(crowd::run(plan, &seats, relay.port(), &dir)).expect("it comes up");
     eprintln!(
         "ACK before {:?}, ACK under load {:?}",
         worst(&outcome.acked),

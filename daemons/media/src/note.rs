@@ -35,6 +35,14 @@ impl Note {
     }
 }
 
+impl Drop for Note {
+    fn drop(&mut self) {
+        // Readers that are left hear that there will be no newer version.
+        let _ = self.track.finish();
+        self._broadcast.close();
+    }
+}
+
 /// Reads a text.
 pub struct Reader(track::Subscriber);
 

@@ -30,7 +30,9 @@ pub struct Told {
 impl Desk {
     /// The desk at `url`, such as `http://127.0.0.1:8110`.
     pub fn at(url: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT)).build();
+        // No connection is used twice: the desk may close one whose request body it had no use for.
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(LIMIT));
+        let config = config.max_idle_connections(0).build();
         Self { url: url.trim_end_matches('/').to_owned(), agent: config.into(), cookie: None }
     }
 
