@@ -1,6 +1,11 @@
 //! Fragmented MP4 (ISO/IEC 14496-12): an init segment for each track, a movie fragment for each group, and both
 //! together as one file that any player takes.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a file has a hundred kinds of boxes, and one or two matter here"
+)]
+
 use crate::follow::{Config, Track};
 use crate::take::{VIDEO_TRACK, Video, video_config};
 use crate::{Error, Frame, Kind, stamp};

@@ -230,6 +230,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// `rest` is added to the configuration.
+    #[expect(clippy::unused_async, reason = "it starts tasks: only a runtime may call it")]
     pub(crate) async fn start(rest: &str) -> Self {
         unit::log::start(Some("info,camera=debug"));
         let (relay, dir) = (Relay::start(), tempfile::tempdir().unwrap());

@@ -40,6 +40,7 @@ fn read(file: &Path) -> Vec<i16> {
 }
 
 /// Writes the tone as fast as a microphone would, until nobody reads any more.
+#[expect(clippy::disallowed_methods, reason = "it has a thread of its own")]
 fn play_tone(to: &Path) {
     let mut to = std::fs::File::options().write(true).open(to).unwrap();
     let began = Instant::now();
