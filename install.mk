@@ -12,7 +12,7 @@ PROFILE ?= release
 CARGO_TARGET_DIR ?= target
 BUILT ?= $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
-INSTALLED_BINARIES := onepress onepress-button onepress-desk onepress-relay onepress-wall
+INSTALLED_BINARIES := onepress onepress-button onepress-camera onepress-desk onepress-relay onepress-wall
 INSTALLED_UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
 INSTALLED_DROPINS := $(wildcard systemd/onepress-.service.d/*.conf)
 INSTALLED_RULES := $(wildcard udev/*.rules)
