@@ -122,9 +122,13 @@ fn introduce(screen: &mut Screen, rack: &Rack) {
 }
 
 fn play(screen: &mut Screen, stage: &Stage) -> anyhow::Result<()> {
+    // What is told again with other details that no line shows is said once.
+    let mut said = std::collections::BTreeMap::new();
     loop {
         for event in stage.told.try_iter() {
-            if let Some(line) = tell(&event) {
+            let Some(line) = tell(&event) else { continue };
+            let about = format!("{} {}", event.name, event.data["id"]);
+            if said.insert(about, line.clone()).as_ref() != Some(&line) {
                 screen.say(&line);
             }
         }
