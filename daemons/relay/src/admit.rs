@@ -38,7 +38,12 @@ pub(crate) enum Who {
         incident: Option<IncidentId>,
     },
     /// Another relay.
-    Relay(BoxId),
+    Relay {
+        /// Which.
+        name: BoxId,
+        /// With which key.
+        key: Fingerprint,
+    },
 }
 
 impl fmt::Display for Who {
@@ -46,7 +51,7 @@ impl fmt::Display for Who {
         match self {
             Self::Box { name, .. } => write!(f, "box {name}"),
             Self::Person { user, seat, .. } => write!(f, "{user} at {seat}"),
-            Self::Relay(name) => write!(f, "relay {name}"),
+            Self::Relay { name, .. } => write!(f, "relay {name}"),
         }
     }
 }
@@ -58,7 +63,7 @@ pub(crate) enum Refused {
     #[error("show a pass (?pass=...) or the certificate of a box")]
     Nothing,
     /// Not, or no longer, in the register.
-    #[error("box {0} is not in the register with this key: enrol it again")]
+    #[error("{0} is not in the register with this key: enrol it again")]
     NotMember(BoxId),
     /// A certificate of the centre, but not a relay's.
     #[error("{0} is neither a box nor a relay")]
@@ -90,9 +95,9 @@ pub(crate) fn judge(told: &Told, caller: &Caller<'_>, now: Wall) -> Result<(Who,
 /// Whether somebody who is in may stay.
 pub(crate) fn may_stay(told: &Told, who: &Who) -> bool {
     match who {
-        Who::Box { name, key } => told.has_member(name, key),
+        Who::Box { name, key } | Who::Relay { name, key } => told.has_member(name, key),
         Who::Person { incident: Some(incident), .. } => !told.closed.contains_key(incident),
-        Who::Person { incident: None, .. } | Who::Relay(_) => true,
+        Who::Person { incident: None, .. } => true,
     }
 }
 
@@ -115,7 +120,10 @@ fn certified(told: &Told, peer: &Peer) -> Result<Granted, Refused> {
             Ok((who, vec![talk_prefix(name), wish_broadcast(name)], vec![box_prefix(name)]))
         }
         Name::Box { name, .. } => Err(Refused::NotMember(name.clone())),
-        Name::Wall { name } if is_relay(name) => Ok((Who::Relay(name.clone()), shared(), shared())),
+        Name::Wall { name } if is_relay(name) && told.has_member(name, &peer.key) => {
+            Ok((Who::Relay { name: name.clone(), key: peer.key }, shared(), shared()))
+        }
+        Name::Wall { name } if is_relay(name) => Err(Refused::NotMember(name.clone())),
         Name::Wall { .. } | Name::Rack => Err(Refused::NotForMedia(peer.name.clone())),
     }
 }

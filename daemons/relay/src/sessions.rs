@@ -66,7 +66,7 @@ impl Sessions {
             return Err(Full::Relay);
         }
         let most = match who {
-            Who::Box { .. } | Who::Relay(_) => OF_A_BOX,
+            Who::Box { .. } | Who::Relay { .. } => OF_A_BOX,
             Who::Person { .. } => OF_A_PERSON,
         };
         let same = list.1.values().filter(|entry| is_same(&entry.who, who)).count();
@@ -136,9 +136,10 @@ impl Sessions {
 
 fn is_same(one: &Who, other: &Who) -> bool {
     match (one, other) {
-        (Who::Box { name: a, .. }, Who::Box { name: b, .. }) | (Who::Relay(a), Who::Relay(b)) => a == b,
+        (Who::Box { name: a, .. }, Who::Box { name: b, .. })
+        | (Who::Relay { name: a, .. }, Who::Relay { name: b, .. }) => a == b,
         (Who::Person { user: a, .. }, Who::Person { user: b, .. }) => a == b,
-        (Who::Box { .. } | Who::Relay(_) | Who::Person { .. }, _) => false,
+        (Who::Box { .. } | Who::Relay { .. } | Who::Person { .. }, _) => false,
     }
 }
 

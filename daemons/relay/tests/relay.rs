@@ -51,6 +51,11 @@ async fn the_door_knows_boxes_by_certificate_and_people_by_pass() {
     assert!(!stays(relay.connect(&stranger, &Origin::new()).await).await, "an unknown key");
     let wall = centre.identity(&link::Name::Wall { name: name("hall") });
     assert!(!stays(relay.connect(&wall, &Origin::new()).await).await, "a wall is no relay");
+    let unknown = centre.identity(&link::Name::Wall { name: name("relay-2") });
+    assert!(
+        !stays(relay.connect(&unknown, &Origin::new()).await).await,
+        "a relay that is not in the register"
+    );
 
     let good = centre.pass(7, "school-1");
     let expired = Pass { until: now(), ..good.clone() };
@@ -73,6 +78,11 @@ async fn the_door_knows_boxes_by_certificate_and_people_by_pass() {
     let session = relay.connect(&member, &Origin::new()).await.unwrap();
     centre.say(ToBox::MemberGone { name: name("school-1") });
     timeout(LIMIT, session.closed()).await.expect("a box that was put out of service is sent away");
+    let peer = centre.registered(&link::Name::Wall { name: name("relay-3") });
+    assert!(stays(relay.connect(&peer, &Origin::new()).await).await, "a relay of the centre");
+    let session = relay.connect(&peer, &Origin::new()).await.unwrap();
+    centre.say(ToBox::MemberGone { name: name("relay-3") });
+    timeout(LIMIT, session.closed()).await.expect("a relay that was put out of service is sent away");
     let session = relay.seat(&centre.sign(&centre.pass(8, "school-1")), &Origin::new()).await.unwrap();
     centre.room(8, "school-1", Mode::Ordinary);
     centre.say(ToBox::RoomClosed { incident: IncidentId(8) });

@@ -105,8 +105,14 @@ impl Centre {
 
     /// A registered box.
     pub(crate) fn member(&self, text: &str) -> Identity {
-        let identity = self.identity(&box_name(text));
-        self.say(ToBox::Member { name: name(text), keys: vec![identity.fingerprint().to_string()] });
+        self.registered(&box_name(text))
+    }
+
+    /// A registered appliance.
+    pub(crate) fn registered(&self, who: &Name) -> Identity {
+        let identity = self.identity(who);
+        let (Name::Box { name, .. } | Name::Wall { name }) = who else { panic!("{who} is no appliance") };
+        self.say(ToBox::Member { name: name.clone(), keys: vec![identity.fingerprint().to_string()] });
         identity
     }
 
@@ -211,7 +217,7 @@ impl Relay {
         let dir = centre.dir.path().join(called);
         std::fs::create_dir_all(&dir).unwrap();
         if Identity::load(&dir).unwrap().is_none() {
-            centre.identity(&Name::Wall { name: name(called) }).store(&dir).unwrap();
+            centre.registered(&Name::Wall { name: name(called) }).store(&dir).unwrap();
         }
         centre.heard.lock().unwrap().retain(|word| !matches!(word, ToRack::Relay(_)));
         let text = format!(
