@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::config::{Camera, Config, Input};
-use crate::control::{self, Asking, CameraStatus, Status};
+use crate::control::{Asking, CameraStatus, Status};
 use crate::feed::{Ears, Feed};
 use crate::opening::{Opening, Openness};
 use crate::relay::{self, Link, Word};
@@ -98,7 +98,7 @@ impl Daemon {
     /// # Errors
     /// When the socket cannot be made.
     pub fn open(config: Config) -> anyhow::Result<Self> {
-        let control = control::listen(&config.control)?;
+        let control = unit::control::listen(unit::sockets::unix("control"), &config.control)?;
         Ok(Self { config, control })
     }
 
@@ -148,7 +148,7 @@ impl Daemon {
         tasks.spawn("wishes", relay::wishes(origin.clone(), named.clone(), tell));
         tasks.spawn("presses", press::listen(config.button.clone(), clock, pressed));
         tasks.spawn("states", show::states(origin.clone(), named.clone(), board.subscribe()));
-        tasks.spawn("control", control::serve(control, ask));
+        tasks.spawn("control", unit::control::serve(control, ask));
         if let Some(speaker) = &config.speaker {
             tasks.spawn("voice", voice::play(origin, named, speaker.clone()));
         }

@@ -35,6 +35,7 @@
 
 mod args;
 pub mod config;
+pub mod control;
 mod dirs;
 pub mod log;
 mod notify;

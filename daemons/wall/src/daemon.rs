@@ -4,7 +4,7 @@ use crate::bank::Health;
 use crate::button;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::control::{self, Asking};
+use crate::control::Asking;
 use crate::device::{Device, Running};
 use crate::enrol::enroller;
 use crate::line::Role;
@@ -69,7 +69,7 @@ impl Daemon {
     /// # Errors
     /// When the socket cannot be made.
     pub fn open(config: Config) -> anyhow::Result<Self> {
-        let control = control::listen(&config.control)?;
+        let control = unit::control::listen(unit::sockets::unix("control"), &config.control)?;
         Ok(Self { config, control, clock: Clock::start() })
     }
 
@@ -104,7 +104,7 @@ impl Daemon {
         let ends = Ends { signals, report: reports, acknowledged, stop: stopped, _open: open };
         let mut tasks = Tasks::new();
         tasks.spawn("output loop", wall.run());
-        tasks.spawn("control", control::serve(control, ask));
+        tasks.spawn("control", unit::control::serve(control, ask));
         tasks.spawn("link", link(config, ends, clock, watchdog.clone()));
         tasks.spawn("watchdog", watchdog.feed());
         let outcome = tasks.run_until(stop).await;
