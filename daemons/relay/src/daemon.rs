@@ -36,6 +36,8 @@ use unit::{Tasks, Watchdog};
 const PATH_LIMIT: Duration = Duration::from_secs(120);
 /// How long sessions and recordings may take on the way down.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// A port that is free for UDP may be somebody's over TCP: with port 0, so many more are tried.
+const ANY_PORT_TRIES: u32 = 16;
 
 /// A relay that has its sockets in hand.
 pub struct Daemon {
@@ -64,19 +66,7 @@ impl Daemon {
     /// # Errors
     /// When one of them cannot be had; it is named.
     pub fn open(config: Config) -> anyhow::Result<Self> {
-        let udp = match unit::sockets::udp("media") {
-            Some(socket) => socket,
-            None => UdpSocket::bind(config.listen)
-                .with_context(|| format!("listening on UDP {}", config.listen))?,
-        };
-        let tcp = match unit::sockets::tcp("media-tcp") {
-            Some(socket) => socket,
-            None => {
-                // Port 0 is any, and the same for both.
-                let address = SocketAddr::new(config.listen.ip(), udp.local_addr()?.port());
-                TcpListener::bind(address).with_context(|| format!("listening on TCP {address}"))?
-            }
-        };
+        let (udp, tcp) = sockets(config.listen)?;
         for dir in [&config.state_dir, &config.recordings] {
             std::fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
         }
@@ -109,6 +99,38 @@ impl Daemon {
         }
         outcome
     }
+}
+
+/// The one port, over UDP for QUIC and over TCP for the rest.
+fn sockets(listen: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+    let (udp, tcp) = (unit::sockets::udp("media"), unit::sockets::tcp("media-tcp"));
+    if udp.is_some() || tcp.is_some() || listen.port() != 0 {
+        let udp = udp.map_or_else(|| bind_udp(listen), Ok)?;
+        let same = SocketAddr::new(listen.ip(), udp.local_addr()?.port());
+        return Ok((udp, tcp.map_or_else(|| bind_tcp(same), Ok)?));
+    }
+    any_port(listen)
+}
+
+/// Port 0 is any, and the same for both.
+fn any_port(listen: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+    let mut tries = 1..=ANY_PORT_TRIES;
+    loop {
+        let udp = bind_udp(listen)?;
+        match bind_tcp(SocketAddr::new(listen.ip(), udp.local_addr()?.port())) {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(_) if tries.next().is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn bind_udp(address: SocketAddr) -> anyhow::Result<UdpSocket> {
+    UdpSocket::bind(address).with_context(|| format!("listening on UDP {address}"))
+}
+
+fn bind_tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("listening on TCP {address}"))
 }
 
 /// What the parts share, before they run.
