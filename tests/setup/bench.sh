@@ -1,9 +1,9 @@
 #!/bin/sh
-# The peers that `make bench` compares with: Mosquitto and NATS, from Debian. Idempotent; run as root.
+# The peers that `make bench` compares with: Mosquitto, NATS and Janus, from Debian. Idempotent; run as root.
 # The bench starts instances of its own, so the packages' services are kept from starting.
 set -eu
 missing=
-for package in mosquitto nats-server; do
+for package in mosquitto nats-server janus; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

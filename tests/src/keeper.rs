@@ -52,10 +52,18 @@ impl Keeper {
     /// # Panics
     /// If the kernel does not let us.
     pub fn enter_network(&self) {
-        use std::os::fd::AsFd;
-        let space = File::open(self.space("net")).expect("opened");
-        move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
+        enter_network(&self.space("net"));
     }
+}
+
+/// This thread, and whatever it starts from now on, is in this network.
+///
+/// # Panics
+/// If the kernel does not let us.
+pub fn enter_network(space: &Path) {
+    use std::os::fd::AsFd;
+    let space = File::open(space).expect("opened");
+    move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
 }
 
 impl Drop for Keeper {

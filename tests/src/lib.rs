@@ -2,6 +2,7 @@
 //! The tests themselves are in `tests/`; nothing here is shipped.
 
 pub mod bench;
+pub mod cable;
 pub mod centre;
 pub mod crowd;
 pub mod dice;

@@ -19,9 +19,25 @@ impl Page {
     /// If Node.js or Playwright are missing.
     #[must_use]
     pub fn open(script: &str, folder: &str, environment: &[(&str, String)]) -> Self {
+        Self::open_through(&[], script, folder, environment)
+    }
+
+    /// As [`Page::open`], started through another program such as `nsenter`.
+    ///
+    /// # Panics
+    /// As [`Page::open`].
+    #[must_use]
+    pub fn open_through(
+        before: &[String],
+        script: &str,
+        folder: &str,
+        environment: &[(&str, String)],
+    ) -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
         assert!(here.join("node_modules").exists(), "Playwright is missing: run tests/setup/browser.sh");
-        let mut child = Command::new("node")
+        let words = [before, &["node".into()]].concat();
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .arg(here.join(script))
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("ONEPRESS_ARTEFACTS", artefacts(folder))

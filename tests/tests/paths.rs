@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use onepress::rig::{Button, Plan, Rack, Way};
+use onepress_tests::cable::{ip, run};
 use onepress_tests::centre::{Centre, SHOWN_WITHIN, folder, list, programs, until};
-use onepress_tests::install::output;
 use onepress_tests::keeper::Keeper;
 use onepress_tests::record::Record;
 use onepress_tests::stranger::now;
@@ -155,15 +155,6 @@ impl Ways {
         let space = format!("--net={}", self.school.space("net").display());
         run("nsenter", &format!("{space} -- ip {order}"));
     }
-}
-
-fn ip(order: &str) {
-    run("ip", order);
-}
-
-fn run(program: &str, order: &str) {
-    let (good, said) = output(std::process::Command::new(program).args(order.split(' ')));
-    assert!(good, "{program} {order}: {said}");
 }
 
 fn press(centre: &Centre) {

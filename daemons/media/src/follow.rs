@@ -11,6 +11,13 @@ use std::time::Duration;
 
 /// How late a group may be before it counts as missing: a recorder waits rather than skips.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Priorities within a session, the highest first: what is heard while somebody speaks; then what is recorded, which is
+/// what belongs to open incidents, sound before pictures; then those who only watch: `@moq/watch` asks with 80 for
+/// sound and 60 for pictures. What is fetched afterwards to fill a gap comes last (0). Where several ask for the same
+/// track, the highest counts, so that a relay passes pictures of a press on before those that are only looked at.
+const HEARD_NOW: u8 = 200;
+const RECORDED_SOUND: u8 = 160;
+const RECORDED_PICTURE: u8 = 140;
 
 /// One track of a broadcast, as its catalog describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +108,8 @@ impl Follow {
         let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
         let wanted = moq_net::track::Subscription::default()
             .with_priority(match track.kind() {
-                Kind::Video => 10,
-                Kind::Audio => 20,
+                Kind::Video => RECORDED_PICTURE,
+                Kind::Audio => RECORDED_SOUND,
             })
             .with_max_age(PATIENCE)
             .with_start(moq_net::track::Position::group(from));
@@ -119,7 +126,7 @@ impl Follow {
     /// [`Error`].
     pub fn listen(&self, track: &Track, patience: Duration) -> Pending<'static, Result<Live, Error>> {
         let (consumer, track) = (self.broadcast.track(&track.name), track.clone());
-        let wanted = moq_net::track::Subscription::default().with_priority(200).with_max_age(patience);
+        let wanted = moq_net::track::Subscription::default().with_priority(HEARD_NOW).with_max_age(patience);
         Box::pin(async move {
             let subscriber = consumer?.subscribe(wanted).await?;
             let mut consumer = moq_mux::container::Consumer::new(subscriber, track.container()?);

@@ -1,6 +1,6 @@
 """Cameras played by GStreamer over RTSP, as peers for daemons/camera/tests.
 
-Usage: /usr/bin/python3 serve.py [PORT]
+Usage: /usr/bin/python3 serve.py [PORT [basic|digest]]
 
 Prints "ready PORT" when it listens on loopback. Mounts:
 
@@ -10,18 +10,23 @@ Each shows a small picture, 15 frames a second, a key frame every second, and gi
 carries its number: 16 blocks of 20 by 32 pixels in the first row are its bits (white is 1, the highest bit first), the
 blocks of the second row are the same bits inverted. Numbers of a mount go on when a client comes back.
 
+With basic or digest everybody has to log in that way, as "admin" with the password "secret".
+
 One order a line on the standard input, answered by "done":
 
     jump SECONDS    time stamps go on so much later (or, with a minus sign, earlier)
     size W H        another picture size, with new parameter sets
     freeze          no picture and no sound any more, the connections stay
     thaw            they go on
+    log FILE        each picture's number and when it was made (Unix milliseconds) from now on, a line each
+    lose N          the next N packets of the picture are lost on the way
 """
 
 import math
 import struct
 import sys
 import threading
+import time
 
 import gi
 
@@ -65,6 +70,8 @@ class Orders:
         self.jump = 0
         self.size = (320, 240)
         self.frozen = False
+        self.lost = 0
+        self.log = None
 
     def obey(self, line):
         words = line.split()
@@ -74,6 +81,10 @@ class Orders:
             self.size = (int(words[1]), int(words[2]))
         elif words in (["freeze"], ["thaw"]):
             self.frozen = words == ["freeze"]
+        elif words[:1] == ["log"] and len(words) == 2:
+            self.log = open(words[1], "a", buffering=1)
+        elif words[:1] == ["lose"] and len(words) == 2:
+            self.lost = int(words[1])
         else:
             raise ValueError(f"not an order: {line!r}")
 
@@ -147,6 +158,8 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             pay = parts.get_by_name(name)
             if pay:
                 pay.get_static_pad("sink").add_probe(Gst.PadProbeType.BUFFER, self.shift)
+        packets = Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST
+        parts.get_by_name("pay0").get_static_pad("src").add_probe(packets, self.lose)
         picture = parts.get_by_name("picture")
         shown = []
         Pump(picture, media, Gst.SECOND // FPS, lambda: self.frame(picture, shown))
@@ -163,6 +176,13 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             buffer.pts = max(0, buffer.pts + self.orders.jump)
         return Gst.PadProbeReturn.OK
 
+    def lose(self, _pad, info):
+        if self.orders.lost == 0:
+            return Gst.PadProbeReturn.OK
+        several = info.get_buffer_list()
+        self.orders.lost = max(0, self.orders.lost - (several.length() if several else 1))
+        return Gst.PadProbeReturn.DROP
+
     def frame(self, source, shown):
         width, height = self.orders.size
         if shown != [width, height]:
@@ -170,7 +190,29 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             caps = f"video/x-raw,format=I420,width={width},height={height},framerate={FPS}/1"
             source.set_property("caps", Gst.Caps.from_string(caps))
         self.number += 1
+        if self.orders.log:
+            print(self.number, round(time.time() * 1000), file=self.orders.log)
         return picture(self.number, width, height)
+
+
+def demand_login(server, how):
+    """Everybody who comes has to say who he is."""
+    auth = GstRtspServer.RTSPAuth.new()
+    token = GstRtspServer.RTSPToken.new()
+    token.set_string("media.factory.role", "viewer")
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST if how == "digest" else GstRtsp.RTSPAuthMethod.BASIC)
+    if how == "digest":
+        auth.add_digest("admin", "secret", token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic("admin", "secret"), token)
+    server.set_auth(auth)
+
+
+def viewers():
+    permissions = GstRtspServer.RTSPPermissions.new()
+    for what in ("media.factory.access", "media.factory.construct"):
+        permissions.add_permission_for_role("viewer", what, True)
+    return permissions
 
 
 def obey(orders, loop):
@@ -181,17 +223,20 @@ def obey(orders, loop):
     loop.quit()
 
 
-def main(port="0"):
+def main(port="0", login=None):
     Gst.init(None)
     loop = GLib.MainLoop()
     orders = Orders()
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(port)
+    if login:
+        demand_login(server, login)
     for path, (video, sound) in MOUNTS.items():
         factory = Factory(video, sound, orders)
         if path.endswith("-udp"):
             factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
+        factory.set_permissions(viewers())
         factory.connect("media-configure", lambda factory, media: factory.configure(media))
         server.get_mount_points().add_factory(path, factory)
     if server.attach(None) == 0:
@@ -202,4 +247,4 @@ def main(port="0"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*sys.argv[1:3])

@@ -10,6 +10,7 @@ mod centre;
 mod fanout;
 mod floor;
 mod generator;
+mod glass;
 mod idle;
 mod numbers;
 mod peers;

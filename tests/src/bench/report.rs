@@ -24,6 +24,13 @@ pub(crate) fn load() -> String {
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
+/// The page with this section instead of the one of the same title, or after all others.
+pub(crate) fn replace(page: &str, title: &str, section: &str) -> String {
+    let (before, rest) = page.split_once(title).unwrap_or((page, ""));
+    let after = rest.find("\n## ").map(|at| &rest[at..]).unwrap_or_default();
+    format!("{}\n\n{}\n{after}", before.trim_end(), section.trim_end())
+}
+
 /// Everything, as one text.
 pub(crate) fn report(scene: &Scene, rounds: &Rounds, storms: &[Storm], idle: &[Idle]) -> String {
     let mut page = String::from("# Measured\n\n");
@@ -219,3 +226,16 @@ at the same pace and syncs what has come.
 every 0.5 s on one path and every 3 s on the other. Status reports every 10 s on both paths, as from the button \
 daemon. Processor time is that of the server's process only; memory is VmRSS.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_takes_the_place_of_its_former_self_and_leaves_the_others_alone() {
+        let page = "# Measured\n\n## One\n\n1\n\n## Two\n\n2\n";
+        assert_eq!(replace(page, "## One", "## One\n\nx\n"), "# Measured\n\n## One\n\nx\n\n## Two\n\n2\n");
+        assert_eq!(replace(page, "## Two", "## Two\n\nx\n"), "# Measured\n\n## One\n\n1\n\n## Two\n\nx\n");
+        assert_eq!(replace("# Measured\n", "## New", "## New\n\nx\n"), "# Measured\n\n## New\n\nx\n");
+    }
+}

@@ -4,7 +4,7 @@ use super::centre::{Centre, Wall};
 use super::floor::Server;
 use super::press::{self, Rounds, Stage};
 use super::storm::{Crowd, Storm};
-use super::{boxes, fanout, floor, generator, idle, peers, report};
+use super::{boxes, fanout, floor, generator, glass, idle, peers, report};
 use alarm::ticket::Ticket;
 use anyhow::Context;
 use onepress::rig::{Programs, School};
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
+const USAGE: &str = "usage: bench [--fanout|--glass] [--short]";
+
 /// How much of everything.
 struct Size {
     command: &'static str,
@@ -23,6 +25,7 @@ struct Size {
     boxes: usize,
     window: Duration,
     fanout: fanout::Size,
+    glass: glass::Size,
 }
 
 const FULL: Size = Size {
@@ -32,6 +35,7 @@ const FULL: Size = Size {
     boxes: 1_000,
     window: Duration::from_secs(60),
     fanout: fanout::FULL,
+    glass: glass::FULL,
 };
 const SHORT: Size = Size {
     command: "make bench SHORT=1",
@@ -40,9 +44,10 @@ const SHORT: Size = Size {
     boxes: 200,
     window: Duration::from_secs(10),
     fanout: fanout::SHORT,
+    glass: glass::SHORT,
 };
 
-/// `bench [--fanout] [--short]`; the other modes are the processes that it starts.
+/// `bench [--fanout|--glass] [--short]`; the other modes are the processes that it starts.
 ///
 /// # Errors
 /// What did not come up or did not answer.
@@ -53,9 +58,9 @@ pub fn run(arguments: &[String]) -> anyhow::Result<()> {
         [mode, rest @ ..] if mode == generator::MODE => runtime.block_on(generator::run(rest)),
         [] => whole(&runtime, &FULL),
         [short] if short == "--short" => whole(&runtime, &SHORT),
-        [only] if only == "--fanout" => fanout_alone(&FULL),
-        [only, short] if only == "--fanout" && short == "--short" => fanout_alone(&SHORT),
-        _ => anyhow::bail!("usage: bench [--fanout] [--short]"),
+        [only] => alone(only, &FULL),
+        [only, short] if short == "--short" => alone(only, &SHORT),
+        _ => anyhow::bail!(USAGE),
     }
 }
 
@@ -89,6 +94,7 @@ fn whole(runtime: &Runtime, size: &Size) -> anyhow::Result<()> {
     drop(centre);
     let mut page = report::report(&scene, &rounds, &storms, &idle);
     let _ = write!(page, "\n{}", fanout::section(&size.fanout, dir, say)?);
+    let _ = write!(page, "\n{}", glass::section(&size.glass, dir, say)?);
     say(&page);
     if size.command == FULL.command {
         keep(&page)?;
@@ -97,19 +103,22 @@ fn whole(runtime: &Runtime, size: &Size) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The fan-out only, in place of what the results say of it.
-fn fanout_alone(size: &Size) -> anyhow::Result<()> {
+/// One section only, in place of what the results say of it.
+fn alone(only: &str, size: &Size) -> anyhow::Result<()> {
     let load = report::load();
     let folder = tempfile::tempdir()?;
-    let section = fanout::section(&size.fanout, folder.path(), say)?;
+    let (title, section) = match only {
+        "--fanout" => (fanout::TITLE, fanout::section(&size.fanout, folder.path(), say)?),
+        "--glass" => (glass::TITLE, glass::section(&size.glass, folder.path(), say)?),
+        _ => anyhow::bail!(USAGE),
+    };
     let section = format!("{section}\nLoad average before: {load}; after: {}.\n", report::load());
     say(&section);
     if size.command != FULL.command {
         return Ok(());
     }
     let old = std::fs::read_to_string(results()).unwrap_or_default();
-    let before = old.split(fanout::TITLE).next().unwrap_or_default().trim_end();
-    keep(&format!("{before}\n\n{section}"))
+    keep(&report::replace(&old, title, &section))
 }
 
 fn rounds(

@@ -1,6 +1,7 @@
 //! One source of media: a camera over RTSP, or the site's microphone. Whatever breaks, it begins anew; what it gives
 //! is a row of segments, each with constant parameters and one timeline.
 
+mod aac;
 mod g711;
 mod microphone;
 mod rtsp;

@@ -243,7 +243,7 @@ impl Playing {
             "h265" => Video::H265(record),
             _ => Video::H264(record),
         };
-        let audio = self.sound.as_ref().map(|(_, sound)| sound.audio());
+        let audio = self.sound.as_ref().map(|_| Sound::AUDIO);
         Some(Content { video: Some(video), audio })
     }
 

@@ -1,6 +1,7 @@
-//! Sound of a camera: AAC passes through, telephone sound becomes Opus. At 8 kHz as it came: Opus takes that rate, so
-//! nothing is resampled.
+//! Sound of a camera becomes Opus: one codec for browsers, recordings and telephones. At the rate that it came with,
+//! when Opus takes that rate: telephone sound is never resampled.
 
+use super::aac::Aac;
 use super::g711::Law;
 use anyhow::Context;
 use bytes::Bytes;
@@ -20,9 +21,9 @@ const GAP: i64 = 40_000;
 
 /// What becomes of a camera's sound.
 pub(crate) enum Sound {
-    /// It passes.
-    Aac(Bytes),
-    /// It is coded anew.
+    /// As it is sent with pictures.
+    Aac(Box<Aac>, Box<Opus>),
+    /// As it is sent by telephones.
     Telephone(Law, Box<Opus>),
 }
 
@@ -33,7 +34,11 @@ impl Sound {
     /// When we cannot use it: a sentence for the technician.
     pub(crate) fn new(encoding: &str, rate: u32, extra: &[u8]) -> anyhow::Result<Self> {
         match encoding {
-            "mpeg4-generic" => Ok(Self::Aac(Bytes::copy_from_slice(extra))),
+            "mpeg4-generic" => {
+                let aac = Aac::new(rate, extra)?;
+                let opus = Opus::new(aac.rate(), BITS_WIDE)?;
+                Ok(Self::Aac(Box::new(aac), Box::new(opus)))
+            }
             "pcmu" if rate == 8_000 => Ok(Self::Telephone(Law::Mu, Box::new(Opus::narrow()?))),
             "pcma" if rate == 8_000 => Ok(Self::Telephone(Law::A, Box::new(Opus::narrow()?))),
             other => anyhow::bail!(
@@ -43,12 +48,7 @@ impl Sound {
     }
 
     /// How it is coded from here on.
-    pub(crate) fn audio(&self) -> Audio {
-        match self {
-            Self::Aac(config) => Audio::Aac(config.clone()),
-            Self::Telephone(..) => Audio::Opus { channels: 1 },
-        }
-    }
+    pub(crate) const AUDIO: Audio = Audio::Opus { channels: 1 };
 
     /// Takes a packet of the camera, and gives what is complete with its time stamp in microseconds.
     ///
@@ -56,7 +56,7 @@ impl Sound {
     /// When it cannot be coded.
     pub(crate) fn take(&mut self, stamp: i64, data: &[u8]) -> anyhow::Result<Vec<(i64, Bytes)>> {
         match self {
-            Self::Aac(_) => Ok(vec![(stamp, Bytes::copy_from_slice(data))]),
+            Self::Aac(aac, opus) => opus.take(stamp, aac.decode(data)?.into_iter()),
             Self::Telephone(law, opus) => opus.take(stamp, data.iter().map(|code| law.linear(*code))),
         }
     }

@@ -51,7 +51,7 @@ async fn h264_with_a_law() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h264_with_aac() {
-    assert_eq!(codecs("/h264-aac").await, ["avc1", "mp4a"]);
+    assert_eq!(codecs("/h264-aac").await, ["avc1", "opus"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,6 +62,41 @@ async fn h265() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_camera_that_refuses_tcp_is_read_over_udp() {
     assert_eq!(codecs("/h264-udp").await, ["avc1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_that_wants_a_password_is_read_with_it_and_named_without_it() {
+    for how in ["digest", "basic"] {
+        let cameras = Cameras::with_login(how).await;
+        let url = cameras.url("/h264");
+        let camera = |id: &str, password: &str| {
+            format!(
+                "[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\nring-mib = 4\nuser = \"admin\"\npassword = \"{password}\"\n"
+            )
+        };
+        let rig = Rig::start(&(camera("gate", "secret") + &camera("hall", "wrong"))).await;
+        rig.filled(1).await;
+        let status = rig.until(|status| status.cameras[1].fault.is_some()).await;
+        assert_eq!(status.cameras[0].fault, None, "{how}");
+        assert_eq!(status.cameras[1].fault, Some(Fault::CameraUnreadable), "{how}");
+        let reason = status.cameras[1].reason.clone().unwrap();
+        assert!(reason.contains("check user and password"), "{how}: {reason}");
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_packets_begin_a_new_take_with_the_next_whole_picture() {
+    let (mut cameras, rig, first) = open("/h264").await;
+    cameras.order("lose 2").await;
+    let second = rig.relay.next_take("gate", &[&first]).await;
+    for take in [&first, &second] {
+        let (follow, tracks) = rig.relay.follow(take).await;
+        let groups = groups(&follow, video(&tracks), SOME).await;
+        assert!(is_contiguous(&numbers(video(&tracks), &groups, SIZE)), "{take}");
+    }
+    assert_eq!(rig.status().await.cameras[0].fault, None);
+    rig.stop().await;
 }
 
 /// A camera whose first take is under way.

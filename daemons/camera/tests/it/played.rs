@@ -50,9 +50,19 @@ impl Cameras {
 
     /// On the port of cameras that have died.
     pub(crate) async fn on(port: u16) -> Self {
+        Self::with(&[&port.to_string()]).await
+    }
+
+    /// Everybody has to log in as `admin` with the password `secret`: `basic` or `digest`.
+    pub(crate) async fn with_login(how: &str) -> Self {
+        Self::with(&["0", how]).await
+    }
+
+    async fn with(arguments: &[&str]) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/camera/serve.py");
         let mut child = Command::new("/usr/bin/python3")
-            .args([script, &port.to_string()])
+            .arg(script)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

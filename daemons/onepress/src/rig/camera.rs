@@ -22,9 +22,24 @@ impl Cameras {
     /// # Errors
     /// When GStreamer's RTSP server is not installed; names the remedy.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_through(&[])
+    }
+
+    /// As [`Cameras::start`], started by another program that puts itself in its place, such as `nsenter`.
+    ///
+    /// # Errors
+    /// As [`Cameras::start`].
+    pub fn start_through(before: &[&str]) -> anyhow::Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/camera/serve.py");
-        let mut command = Command::new("/usr/bin/python3");
-        command.arg(script).arg("0").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let words = [before, &["/usr/bin/python3"]].concat();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .arg(script)
+            .arg("0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         super::process::end_with_us(&mut command);
         let mut child =
             command.spawn().context("starting the cameras: tests/setup/media.sh installs them")?;

@@ -57,7 +57,10 @@ fn free_udp() -> anyhow::Result<u16> {
 }
 
 /// A port that is free on loopback now for both TCP and UDP.
-fn free_both() -> anyhow::Result<u16> {
+///
+/// # Errors
+/// When none is found.
+pub fn free_both() -> anyhow::Result<u16> {
     const TRIES: usize = 20;
     for _ in 0..TRIES {
         let port = free_udp()?;

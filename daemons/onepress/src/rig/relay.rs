@@ -1,6 +1,7 @@
 //! A media relay with its recorder, enrolled at a rack.
 
 use super::{Daemon, Programs, READY_LIMIT, free_both, wait_for, write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// A running relay.
@@ -17,7 +18,8 @@ impl Relay {
     /// # Errors
     /// When it does not come up; its log says why.
     pub fn start(programs: &Programs, dir: &Path, ticket: &str) -> anyhow::Result<Self> {
-        Self::start_at(programs, dir, ticket, "127.0.0.1", "")
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, free_both()?));
+        Self::start_at(programs, dir, ticket, any, "")
     }
 
     /// As [`Relay::start`], listening at this address; `more` is added to its configuration.
@@ -28,21 +30,20 @@ impl Relay {
         programs: &Programs,
         dir: &Path,
         ticket: &str,
-        host: &str,
+        listen: SocketAddr,
         more: &str,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        let port = free_both()?;
         write(&dir.join("ticket"), ticket)?;
         let config = format!(
-            "state-dir = {dir:?}\nticket = {:?}\nlisten = \"{host}:{port}\"\nplain-http = true\n\
+            "state-dir = {dir:?}\nticket = {:?}\nlisten = \"{listen}\"\nplain-http = true\n\
              warn-gb = 1\nreserve-gb = 1\n{more}\
              [[path]]\nid = \"wired\"\nkind = \"wired\"\n",
             dir.join("ticket")
         );
         write(&dir.join("relay.toml"), &config)?;
         let daemon = Self::launch(programs, dir)?;
-        let relay = Self { programs: programs.clone(), dir: dir.to_owned(), daemon, port };
+        let relay = Self { programs: programs.clone(), dir: dir.to_owned(), daemon, port: listen.port() };
         let url = relay.url();
         let open =
             wait_for("the relay opens", READY_LIMIT, || crate::api::Desk::at(&url).get("/healthz").ok());
