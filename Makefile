@@ -45,8 +45,9 @@ $(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE
 sim: ## The simulation: make sim SEEDS=5000, or make sim SEED=17
 	SIM_SEEDS=$(or $(SEEDS),200) $(if $(SEED),SIM_SEED=$(SEED)) cargo nextest run -p onepress-tests --test sim --no-capture
 
-crowd: build ## Two hundred incidents with pictures and voices at once, for a minute
-	CROWD=$(or $(INCIDENTS),200) SECONDS=$(or $(SPAN),60) cargo nextest run --workspace -E 'test(incidents_with_pictures_and_voices_at_once)' --no-capture
+crowd: console ## Two hundred incidents with pictures and voices at once, for a minute
+	cargo build --release --workspace --bins --example bench
+	target/release/examples/bench --crowd
 
 fuzz: ## Arbitrary bytes at all that reads from outside: make fuzz SECONDS=60, each
 	cd fuzz && cargo build --quiet --bins

@@ -173,7 +173,7 @@ fn a_seat_that_is_cut_off_sees_the_picture_again() {
 fn on_a_thin_cable_sound_comes_before_the_picture() {
     let _own = own_network();
     let cable = Cable::lay(0, "school");
-    let studio = school_behind(&cable, "/h264-pcmu", "pre-alarm-s = 2\n");
+    let mut studio = school_behind(&cable, "/h264-pcmu", "pre-alarm-s = 2\n");
     studio.wait_ring(Duration::from_secs(2));
     cable.thin(THIN_KBIT);
     studio.press(Button::Gate);

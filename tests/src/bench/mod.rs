@@ -7,6 +7,7 @@
 mod board;
 pub(crate) mod boxes;
 mod centre;
+mod crowd;
 mod fanout;
 mod floor;
 mod generator;

@@ -4,7 +4,7 @@ use super::centre::{Centre, Wall};
 use super::floor::Server;
 use super::press::{self, Rounds, Stage};
 use super::storm::{Crowd, Storm};
-use super::{boxes, fanout, floor, generator, glass, idle, peers, report};
+use super::{boxes, crowd, fanout, floor, generator, glass, idle, peers, report};
 use alarm::ticket::Ticket;
 use anyhow::Context;
 use onepress::rig::{Programs, School};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-const USAGE: &str = "usage: bench [--fanout|--glass] [--short]";
+const USAGE: &str = "usage: bench [--fanout|--glass|--crowd] [--short]";
 
 /// How much of everything.
 struct Size {
@@ -26,6 +26,7 @@ struct Size {
     window: Duration,
     fanout: fanout::Size,
     glass: glass::Size,
+    crowd: crate::crowd::Plan,
 }
 
 const FULL: Size = Size {
@@ -36,6 +37,7 @@ const FULL: Size = Size {
     window: Duration::from_secs(60),
     fanout: fanout::FULL,
     glass: glass::FULL,
+    crowd: crate::crowd::LONG,
 };
 const SHORT: Size = Size {
     command: "make bench SHORT=1",
@@ -45,9 +47,10 @@ const SHORT: Size = Size {
     window: Duration::from_secs(10),
     fanout: fanout::SHORT,
     glass: glass::SHORT,
+    crowd: crate::crowd::SHORT,
 };
 
-/// `bench [--fanout|--glass] [--short]`; the other modes are the processes that it starts.
+/// `bench [--fanout|--glass|--crowd] [--short]`; the other modes are the processes that it starts.
 ///
 /// # Errors
 /// What did not come up or did not answer.
@@ -95,6 +98,7 @@ fn whole(runtime: &Runtime, size: &Size) -> anyhow::Result<()> {
     let mut page = report::report(&scene, &rounds, &storms, &idle);
     let _ = write!(page, "\n{}", fanout::section(&size.fanout, dir, say)?);
     let _ = write!(page, "\n{}", glass::section(&size.glass, dir, say)?);
+    let _ = write!(page, "\n{}", crowd::section(size.crowd, say)?);
     say(&page);
     if size.command == FULL.command {
         keep(&page)?;
@@ -109,6 +113,7 @@ fn alone(only: &str, size: &Size) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (title, section) = match only {
         "--fanout" => (fanout::TITLE, fanout::section(&size.fanout, folder.path(), say)?),
+        "--crowd" => (crowd::TITLE, crowd::section(size.crowd, say)?),
         "--glass" => (glass::TITLE, glass::section(&size.glass, folder.path(), say)?),
         _ => anyhow::bail!(USAGE),
     };

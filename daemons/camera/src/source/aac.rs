@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn what_is_broken_is_left_out_and_what_stays_broken_is_an_error() {
         let mut aac = Aac::new(48_000, &config(3, 1)).unwrap();
-        assert!(aac.decode(&[0xff; 7]).unwrap().is_empty());
-        let said = (0..BAD_MAX).find_map(|_| aac.decode(&[0xff; 7]).err()).unwrap().to_string();
+        assert!(aac.decode(&[0x01]).unwrap().is_empty());
+        let said = (0..BAD_MAX).find_map(|_| aac.decode(&[0x01]).err()).unwrap().to_string();
         assert!(said.contains("cannot be decoded"), "{said}");
     }
 

@@ -1,6 +1,4 @@
-//! Many incidents with live media both ways at once: boxes and seats of one process, against the real desk and the
-//! real relay. What they send is small (see [`FPS`], [`PICTURE`], [`SOUNDS`]), so that two cores carry both ends;
-//! how many streams, sessions, groups and frames there are is not.
+//! Boxes and seats of one process, against the real desk and the real relay.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,62 +19,26 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
+use super::{Heard, Outcome, PICTURE, Plan};
 use crate::bench::boxes::{self, Client};
 use crate::centre::list;
 
-/// Pictures a second, of 25.
-pub const FPS: u64 = 5;
-/// Bytes of a picture, of some 10,000.
-pub const PICTURE: usize = 1_000;
-/// Packets of sound a second, of 50: each stands for five.
-pub const SOUNDS: u64 = 10;
 /// Bytes of a packet of sound.
 const SOUND: usize = 80;
-/// A key frame each so many pictures.
-const GOP: u64 = 10;
+/// Seconds from one key frame to the next.
+const GOP_S: u64 = 2;
 /// Longest that a connection, an answer or a first frame may take while everybody comes at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Memory of one end.
 const MEMORY: u64 = 4 << 20;
 /// How an AVC stream of 320 by 240 introduces itself.
-const AVC: &[u8] = include_bytes!("../../daemons/media/tests/avcc.bin");
-
-/// How many, how long.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// Boxes, and incidents.
-    pub incidents: usize,
-    /// How long everybody sends.
-    pub span: Duration,
-}
-
-/// What one end received of another.
-#[derive(Clone, Debug, Default)]
-pub struct Heard {
-    /// Frames.
-    pub frames: u64,
-    /// From the sender's write to the reader's read, of each.
-    pub delays: Vec<Duration>,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Outcome {
-    /// From sending an alarm to its ACK, of each box.
-    pub acked: Vec<Duration>,
-    /// From sending an alarm to its ACK, of presses made while all media ran.
-    pub acked_under_load: Vec<Duration>,
-    /// Pictures at the seats.
-    pub pictures: Vec<Heard>,
-    /// Voices at the boxes.
-    pub voices: Vec<Heard>,
-}
+const AVC: &[u8] = include_bytes!("../../../daemons/media/tests/avcc.bin");
 
 /// Enrols, presses, answers, talks, and stops. Incidents stay open.
 ///
 /// # Errors
 /// What did not come up.
-pub async fn run(plan: Plan, seats: &[Seat], relay: u16, dir: &Path) -> anyhow::Result<Outcome> {
+pub(super) async fn run(plan: Plan, seats: &[Seat], relay: u16, dir: &Path) -> anyhow::Result<Outcome> {
     let mut pressed = JoinSet::new();
     for number in 0..plan.incidents {
         let dir = dir.join(boxes::name(number));
@@ -86,7 +48,7 @@ pub async fn run(plan: Plan, seats: &[Seat], relay: u16, dir: &Path) -> anyhow::
     let incidents = answer_all(seats, plan.incidents)?;
     let (mut sending, mut seeing, mut hearing) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     for (seat, name, incident, pass) in incidents {
-        let at = Ends { relay, name: BoxId::new(&name)?, incident, seat, span: plan.span };
+        let at = Ends { relay, name: BoxId::new(&name)?, incident, seat, plan };
         let dir = dir.join(&name);
         let (origin, other) = (Origin::keeping(PATIENCE, MEMORY), Origin::keeping(PATIENCE, MEMORY));
         sending.spawn(box_sends(at.clone(), dir.clone(), origin.clone()));
@@ -104,7 +66,7 @@ pub async fn run(plan: Plan, seats: &[Seat], relay: u16, dir: &Path) -> anyhow::
     let pictures = all(seeing).await?;
     let voices = all(hearing).await?;
     all(sending).await?;
-    Ok(Outcome { acked, acked_under_load, pictures, voices })
+    Ok(Outcome { acked, acked_under_load, pictures, voices, takes: 0 })
 }
 
 async fn all<T: 'static>(mut tasks: JoinSet<anyhow::Result<T>>) -> anyhow::Result<Vec<T>> {
@@ -127,21 +89,21 @@ async fn press(dir: &Path, number: u64) -> anyhow::Result<Duration> {
 }
 
 /// A call-taker, signed in.
-pub struct Seat {
+pub(super) struct Seat {
     /// Name of the seat.
-    pub name: String,
+    name: String,
     /// Who sits there.
-    pub desk: Desk,
+    desk: Desk,
 }
 
 /// Incidents of one seat: a person may have so many pictures open at once.
-pub const OF_A_SEAT: usize = 40;
+const OF_A_SEAT: usize = 40;
 
 /// Signs so many call-takers in as so many incidents need.
 ///
 /// # Errors
 /// What the desk refused.
-pub fn seats(desk: &Desk, incidents: usize) -> anyhow::Result<Vec<Seat>> {
+pub(super) fn seats(desk: &Desk, incidents: usize) -> anyhow::Result<Vec<Seat>> {
     const PASSWORD: &str = "correct-horse-110";
     let one = |number: usize| {
         let (user, name) = (format!("user-{number}"), format!("seat-{number}"));
@@ -176,7 +138,7 @@ struct Ends {
     name: BoxId,
     incident: u64,
     seat: String,
-    span: Duration,
+    plan: Plan,
 }
 
 fn content(video: bool) -> Content {
@@ -199,7 +161,7 @@ async fn box_sends(ends: Ends, dir: std::path::PathBuf, origin: Origin) -> anyho
     let session = Session::connect(connection, &origin, &grant).await?;
     let began = SystemTime::now();
     let name = format!("{}/cam/gate/{}", box_prefix(&ends.name), millis(began));
-    send(&origin, &name, began, true, ends.span).await?;
+    send(&origin, &name, began, true, ends.plan).await?;
     drop(session);
     Ok(())
 }
@@ -210,30 +172,24 @@ async fn seat_sends(ends: Ends, pass: Value, origin: Origin) -> anyhow::Result<(
     anyhow::ensure!(own == format!("{}/seat-{}", room_prefix(IncidentId(ends.incident)), ends.seat));
     let grant = Grant { see: Scope::below([own])?, publish: Scope::below([box_prefix(&ends.name)])? };
     let session = timeout(PATIENCE, Session::connect_socket(&url, &origin, &grant)).await??;
-    send(&origin, own, SystemTime::now(), false, ends.span).await?;
+    send(&origin, own, SystemTime::now(), false, ends.plan).await?;
     drop(session);
     Ok(())
 }
 
-async fn send(
-    origin: &Origin,
-    name: &str,
-    began: SystemTime,
-    video: bool,
-    span: Duration,
-) -> anyhow::Result<()> {
+async fn send(origin: &Origin, name: &str, began: SystemTime, video: bool, plan: Plan) -> anyhow::Result<()> {
     let mut take = Take::open(origin, name, began, PATIENCE, &content(video))?;
     take.announce()?;
     let begun = Instant::now();
-    let mut every = interval(Duration::from_millis(1_000 / SOUNDS));
+    let mut every = interval(Duration::from_millis(1_000 / plan.sounds));
     for sound in 0.. {
         every.tick().await;
-        if begun.elapsed() >= span {
+        if begun.elapsed() >= plan.span {
             break;
         }
         take.write(&frame(Kind::Audio, begun.elapsed(), true, SOUND))?;
-        if video && sound % (SOUNDS / FPS) == 0 {
-            let key = (sound / (SOUNDS / FPS)).is_multiple_of(GOP);
+        if video && sound % (plan.sounds / plan.fps) == 0 {
+            let key = (sound / (plan.sounds / plan.fps)).is_multiple_of(GOP_S * plan.fps);
             take.write(&frame(Kind::Video, begun.elapsed(), key, PICTURE))?;
         }
     }
