@@ -141,22 +141,21 @@ fn carry_udp(socket: &Arc<UdpSocket>, to: SocketAddr) {
     loop {
         let Some((length, from)) = received(socket.recv_from(&mut datagram)) else { continue };
         let way = ways.entry(from).or_insert_with(|| {
-            let way = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port");
-            // A pulled cable makes it fail: so be it, datagrams may be lost.
-            way.connect(to).expect("an address");
-            let way = Arc::new(way);
+            // Not connected: while a cable is pulled there is no way to anywhere.
+            let way = Arc::new(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port"));
             let (back, socket) = (Arc::clone(&way), Arc::clone(socket));
             std::thread::spawn(move || {
                 let mut datagram = [0; DATAGRAM];
                 loop {
-                    if let Some(length) = received(back.recv(&mut datagram)) {
+                    if let Some((length, _)) = received(back.recv_from(&mut datagram)) {
                         let _ = socket.send_to(&datagram[..length], from);
                     }
                 }
             });
             way
         });
-        let _ = way.send(&datagram[..length]);
+        // Datagrams may be lost.
+        let _ = way.send_to(&datagram[..length], to);
     }
 }
 
