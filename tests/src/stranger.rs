@@ -67,11 +67,7 @@ pub async fn knock(
     alpn: &[u8],
     own: Option<Certified>,
 ) -> Result<Connection, ConnectionError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody));
+    let builder = builder();
     let mut tls = match own {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key).expect("a usable certificate"),
         None => builder.with_no_client_auth(),
@@ -81,6 +77,23 @@ pub async fn knock(
         quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).expect("a cipher for QUIC")));
     let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
     endpoint.connect_with(config, to, "anybody").expect("begun").await
+}
+
+/// A client that takes every certificate and shows none.
+///
+/// # Panics
+/// Never: TLS 1.3 is there.
+#[must_use]
+pub fn trusting() -> ClientConfig {
+    builder().with_no_client_auth()
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody))
 }
 
 /// Opens a stream, sends raw bytes, and leaves it open.

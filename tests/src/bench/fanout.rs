@@ -14,7 +14,7 @@ use std::time::Duration;
 /// What the section of the results begins with.
 pub(crate) const TITLE: &str = "## Fan-out: one camera, many watchers";
 /// The stock relay, as `make peers` installs it.
-const STOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/peers/bin/moq-relay");
+pub(crate) const STOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/peers/bin/moq-relay");
 
 /// How much of it.
 pub(crate) struct Size {

@@ -13,6 +13,7 @@ mod floor;
 mod generator;
 mod glass;
 mod idle;
+mod interop;
 mod numbers;
 mod peers;
 mod press;

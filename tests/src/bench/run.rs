@@ -4,7 +4,7 @@ use super::centre::{Centre, Wall};
 use super::floor::Server;
 use super::press::{self, Rounds, Stage};
 use super::storm::{Crowd, Storm};
-use super::{boxes, crowd, fanout, floor, generator, glass, idle, peers, report};
+use super::{boxes, crowd, fanout, floor, generator, glass, idle, interop, peers, report};
 use alarm::ticket::Ticket;
 use anyhow::Context;
 use onepress::rig::{Programs, School};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-const USAGE: &str = "usage: bench [--fanout|--glass|--crowd] [--short]";
+const USAGE: &str = "usage: bench [--fanout|--interop|--glass|--crowd] [--short]";
 
 /// How much of everything.
 struct Size {
@@ -50,7 +50,7 @@ const SHORT: Size = Size {
     crowd: crate::crowd::SHORT,
 };
 
-/// `bench [--fanout|--glass|--crowd] [--short]`; the other modes are the processes that it starts.
+/// `bench [--fanout|--interop|--glass|--crowd] [--short]`; the other modes are the processes that it starts.
 ///
 /// # Errors
 /// What did not come up or did not answer.
@@ -97,6 +97,7 @@ fn whole(runtime: &Runtime, size: &Size) -> anyhow::Result<()> {
     drop(centre);
     let mut page = report::report(&scene, &rounds, &storms, &idle);
     let _ = write!(page, "\n{}", fanout::section(&size.fanout, dir, say)?);
+    let _ = write!(page, "\n{}", interop::section(dir, say)?);
     let _ = write!(page, "\n{}", glass::section(&size.glass, dir, say)?);
     let _ = write!(page, "\n{}", crowd::section(size.crowd, say)?);
     say(&page);
@@ -114,6 +115,7 @@ fn alone(only: &str, size: &Size) -> anyhow::Result<()> {
     let (title, section) = match only {
         "--fanout" => (fanout::TITLE, fanout::section(&size.fanout, folder.path(), say)?),
         "--crowd" => (crowd::TITLE, crowd::section(size.crowd, say)?),
+        "--interop" => (interop::TITLE, interop::section(folder.path(), say)?),
         "--glass" => (glass::TITLE, glass::section(&size.glass, folder.path(), say)?),
         _ => anyhow::bail!(USAGE),
     };

@@ -148,12 +148,8 @@ fn content(video: bool) -> Content {
 
 async fn box_sends(ends: Ends, dir: std::path::PathBuf, origin: Origin) -> anyhow::Result<()> {
     let identity = Identity::load(&dir)?.context("an enrolled box")?;
-    let mut quic =
-        quinn::ClientConfig::new(Arc::new(link::media::to_relay(&identity, &Clock::system(), alpns())?));
-    quic.transport_config(Arc::new(transport_config(Duration::from_secs(2), Duration::from_secs(30))));
-    let endpoint = quinn::Endpoint::client((std::net::Ipv4Addr::LOCALHOST, 0).into())?;
-    let relay = (std::net::Ipv4Addr::LOCALHOST, ends.relay).into();
-    let connection = timeout(PATIENCE, endpoint.connect_with(quic, relay, "relay")?).await??;
+    let tls = link::media::to_relay(&identity, &Clock::system(), alpns())?;
+    let connection = connect(Arc::new(tls), ends.relay).await?;
     let grant = Grant {
         see: Scope::below([box_prefix(&ends.name)])?,
         publish: Scope::below([talk_prefix(&ends.name), wish_broadcast(&ends.name)])?,
@@ -164,6 +160,18 @@ async fn box_sends(ends: Ends, dir: std::path::PathBuf, origin: Origin) -> anyho
     send(&origin, &name, began, true, ends.plan).await?;
     drop(session);
     Ok(())
+}
+
+/// A connection to a relay on loopback.
+pub(crate) async fn connect(
+    tls: Arc<dyn quinn::crypto::ClientConfig>,
+    port: u16,
+) -> anyhow::Result<quinn::Connection> {
+    let mut quic = quinn::ClientConfig::new(tls);
+    quic.transport_config(Arc::new(transport_config(Duration::from_secs(2), Duration::from_secs(30))));
+    let endpoint = quinn::Endpoint::client((std::net::Ipv4Addr::LOCALHOST, 0).into())?;
+    let relay = (std::net::Ipv4Addr::LOCALHOST, port).into();
+    Ok(timeout(PATIENCE, endpoint.connect_with(quic, relay, "relay")?).await??)
 }
 
 async fn seat_sends(ends: Ends, pass: Value, origin: Origin) -> anyhow::Result<()> {
@@ -210,7 +218,12 @@ fn frame(kind: Kind, time: Duration, key: bool, bytes: usize) -> Frame {
 }
 
 /// Reads the first broadcast below `prefix` that carries such a track, to its end.
-async fn hear(origin: Origin, prefix: String, kind: Kind, span: Duration) -> anyhow::Result<Heard> {
+pub(crate) async fn hear(
+    origin: Origin,
+    prefix: String,
+    kind: Kind,
+    span: Duration,
+) -> anyhow::Result<Heard> {
     let mut listening = origin.listen(&prefix)?;
     let name = loop {
         let heard =
@@ -245,6 +258,6 @@ fn micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(0)
 }
 
-fn millis(at: SystemTime) -> u128 {
+pub(crate) fn millis(at: SystemTime) -> u128 {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -1,7 +1,7 @@
 //! Many incidents with live media both ways at once. What is sent is small (see [`Plan`] and [`PICTURE`]), so that two
 //! cores carry both ends and the centre; how many streams and sessions there are is not.
 
-mod ends;
+pub(crate) mod ends;
 
 use std::fmt::Write as _;
 use std::time::Duration;
