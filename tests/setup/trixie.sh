@@ -17,9 +17,10 @@ fi
 # shellcheck disable=SC2016  # apt's own words
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | head -1)
 [ -n "$mirror" ] || { echo "no Debian mirror in this machine's apt configuration" >&2; exit 1; }
-rm -rf $tree
+rm -rf --one-file-system $tree
 mkdir -p .cache
 echo "making $tree (about a minute, once) ..."
-mmdebstrap --quiet --variant=extract --include=systemd-container,systemd,gpgv,gpg,gpgconf,dash,coreutils,tar,xz-utils \
+# In a mount namespace of its own, so that nothing stays mounted below it whatever ends it.
+unshare --mount mmdebstrap --quiet --variant=extract --include=systemd-container,systemd,gpgv,gpg,gpgconf,dash,coreutils,tar,xz-utils \
   trixie $tree "deb $mirror trixie main"
 touch $tree/.complete

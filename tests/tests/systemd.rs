@@ -116,24 +116,27 @@ fn started(installed: &Installed, unit: &str) -> Vec<String> {
 #[test]
 fn no_unit_says_what_the_shared_drop_ins_overrule() {
     let installed = Installed::new();
-    let shared = installed.files(&format!("{UNITS}/onepress-.service.d"), ".conf");
-    let ruled: BTreeSet<String> = shared.iter().flat_map(|file| keys(file)).collect();
-    assert!(ruled.contains("PrivateDevices") && ruled.contains("Restart"), "{ruled:?}");
     for service in installed.files(UNITS, ".service") {
+        let ruling = drop_ins(&installed, &name(&service)).into_iter().filter(|file| name(file) != OWN);
+        let ruled: BTreeSet<String> = ruling.flat_map(|file| keys(&file)).collect();
+        assert!(ruled.contains("PrivateDevices"), "{service:?}: {ruled:?}");
         let said = keys(&service);
         let overruled: Vec<_> = said.intersection(&ruled).collect();
-        assert!(overruled.is_empty(), "{service:?}: {overruled:?} belong into its own 60-opens.conf");
-        let own = installed.at(&format!("{UNITS}/{}.d", name(&service)));
-        let own =
-            std::fs::read_dir(own).into_iter().flatten().map(|entry| name(&entry.expect("entry").path()));
-        let known = |file: &String| file == "60-opens.conf" || shared_by_jobs(file);
-        assert!(own.collect::<Vec<_>>().iter().all(known), "{service:?}");
+        assert!(overruled.is_empty(), "{service:?}: {overruled:?} belong into its own {OWN}");
     }
 }
 
-/// The files of `systemd/jobs`: how jobs live, instead of how daemons do, and what they have no use for.
-fn shared_by_jobs(file: &str) -> bool {
-    ["10-life.conf", "55-local.conf"].contains(&file)
+/// What a unit opens again; its name is later than those of the shared ones.
+const OWN: &str = "60-opens.conf";
+
+/// The drop-ins that count for a unit: of files with one name, that in the folder nearest to the unit.
+fn drop_ins(installed: &Installed, unit: &str) -> Vec<PathBuf> {
+    let stem = unit.trim_end_matches(".service");
+    let shorter = stem.match_indices('-').map(|(at, _)| format!("{}.service.d", &stem[..=at]));
+    let folders = shorter.chain([format!("{unit}.d")]).map(|folder| format!("{UNITS}/{folder}"));
+    let folders = folders.filter(|folder| installed.at(folder).exists());
+    let files = folders.flat_map(|folder| installed.files(&folder, ".conf"));
+    files.map(|file| (name(&file), file)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Read by systemd itself: with the daemons' way of living, which restarts always, it would refuse a job.
