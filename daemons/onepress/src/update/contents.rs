@@ -230,7 +230,8 @@ pub(crate) mod tests {
         #[test]
         fn a_name_that_is_taken_holds_its_release(name in "onepress-(rack|edge-x86|edge-arm64)_[0-9a-z._+-]{0,24}") {
             if let Some((release, _)) = read(&name) {
-                prop_assert!(name.starts_with(&format!("{}_{}", release.profile, release.version)));
+                let beginning = format!("{}_{}", release.profile, release.version);
+                prop_assert!(name.starts_with(&beginning));
             }
         }
     }
