@@ -1,10 +1,12 @@
 //! Bundles that are not put on, each with its reason, its exit code, and nothing left behind.
 
-mod appliance;
+mod signer;
 
-use appliance::{Appliance, Signer, files, said};
+use signer::{Signer, files, said};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
 
 const EDGE: &str = "onepress-edge-x86";
 
@@ -53,11 +55,11 @@ fn forged_bundles_are_refused() {
 
     let unsigned = appliance.outside().join("unsigned.bundle");
     let parts = appliance.outside().join("forged.parts");
-    appliance::tar(&parts, &unsigned, ["SHA256SUMS"].into_iter());
+    signer::tar(&parts, &unsigned, ["SHA256SUMS"].into_iter());
     refused(&appliance, &unsigned, 3, "does not begin with SHA256SUMS.gpg");
 
     let other_order = appliance.outside().join("order.bundle");
-    appliance::tar(&parts, &other_order, ["SHA256SUMS.gpg", "SHA256SUMS"].into_iter());
+    signer::tar(&parts, &other_order, ["SHA256SUMS.gpg", "SHA256SUMS"].into_iter());
     refused(&appliance, &other_order, 3, "does not begin with SHA256SUMS");
 }
 
@@ -112,11 +114,11 @@ fn what_was_signed_and_is_not_there_or_there_and_not_signed_is_refused() {
     let list = ["SHA256SUMS", "SHA256SUMS.gpg"];
 
     let less = appliance.outside().join("less.bundle");
-    appliance::tar(&parts, &less, list.into_iter().chain(names[..3].iter().map(String::as_str)));
+    signer::tar(&parts, &less, list.into_iter().chain(names[..3].iter().map(String::as_str)));
     refused(&appliance, &less, 3, "is missing");
 
     let twice = appliance.outside().join("twice.bundle");
-    appliance::tar(&parts, &twice, list.into_iter().chain(["SHA256SUMS"]));
+    signer::tar(&parts, &twice, list.into_iter().chain(["SHA256SUMS"]));
     refused(&appliance, &twice, 3, "SHA256SUMS is in it twice or was not signed");
 }
 
@@ -170,7 +172,7 @@ fn a_disk_without_room_is_said_so_and_stays_as_it_was() {
     let bundle = good(&appliance, "2");
     let state = appliance.at("var/lib/onepress");
     fs::create_dir_all(&state).expect("made");
-    let mut mounted = std::process::Command::new("unshare");
+    let mut mounted = Command::new("unshare");
     let script = "mount -t tmpfs -o size=60M none \"$S\" && \"$ONEPRESS\" update apply --root \"$R\" --keys \"$K\" \"$B\"; \
                   code=$?; ls \"$S/update\"; exit $code";
     mounted.args(["--mount", "--map-root-user", "sh", "-c", script]);
@@ -201,4 +203,59 @@ fn what_comes_in_is_taken_away_whatever_it_is() {
         fs::read_dir(&incoming).expect("there").map(|entry| entry.expect("one").file_name()).collect();
     assert_eq!(left, ["coming.part"]);
     assert!(secret.exists());
+}
+
+/// An appliance in a folder.
+struct Appliance {
+    folder: TempDir,
+    signer: Signer,
+}
+
+impl Appliance {
+    /// Runs this version of this image; started by UEFI.
+    fn new(profile: &str, version: &str) -> Self {
+        let appliance = Self { folder: tempfile::tempdir().expect("a folder"), signer: Signer::new() };
+        for folder in ["etc", "proc/sys/kernel/random", "run/onepress"] {
+            fs::create_dir_all(appliance.at(folder)).expect("made");
+        }
+        appliance.becomes(profile, version, "boot-1");
+        appliance
+    }
+
+    /// Another version was started.
+    fn becomes(&self, profile: &str, version: &str, boot: &str) {
+        let text = format!("ID=debian\nIMAGE_ID={profile}\nIMAGE_VERSION={version}\n");
+        fs::write(self.at("etc/os-release"), text).expect("written");
+        fs::write(self.at("proc/sys/kernel/random/boot_id"), boot).expect("written");
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// A place for what is not the appliance's.
+    fn outside(&self) -> PathBuf {
+        let outside = self.at("outside");
+        fs::create_dir_all(&outside).expect("made");
+        outside
+    }
+
+    /// `onepress update ...` here, with the signer's keys.
+    fn update(&self, command: &str, arguments: &[&str]) -> Output {
+        let mut onepress = Command::new(env!("CARGO_BIN_EXE_onepress"));
+        onepress.args(["update", command, "--root"]).arg(self.folder.path()).args(arguments);
+        if ["show", "apply", "incoming"].contains(&command) {
+            onepress.arg("--keys").arg(self.signer.keys());
+        }
+        onepress.output().expect("onepress runs")
+    }
+
+    /// What is left of updates, names only.
+    fn left(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.at("var/lib/onepress/update")).into_iter().flatten().flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
 }

@@ -1,8 +1,8 @@
 //! Updates through systemd-sysupdate itself, in a tree of Debian 13, onto a disk with two slots in a file.
 
-mod appliance;
+mod signer;
 
-use appliance::{Signer, content, files, said};
+use signer::{Signer, content, files, said};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -183,8 +183,8 @@ fn a_slot_that_cannot_be_written_leaves_what_runs_and_no_trace() {
     let slots = Slots::new("1");
     let mut files = files(RACK, "2", &[".efi"]);
     // A root larger than its slot.
-    let large = appliance::files(RACK, "2", &[]).remove(0);
-    files[0] = (large.0, appliance::xz(&vec![1; 9 << 20]));
+    let large = signer::files(RACK, "2", &[]).remove(0);
+    files[0] = (large.0, signer::xz(&vec![1; 9 << 20]));
     let bundle = slots.signer.bundle(&slots.at(""), "large", &files);
     let inside = format!("/run/own/{}", bundle.file_name().expect("a name").to_string_lossy());
     let output = slots.apply(&inside);

@@ -126,12 +126,10 @@ fn room(folder: &Path, bytes: u64) -> anyhow::Result<()> {
 }
 
 fn space_or(error: io::Error, name: &str) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Failure::NoSpace(format!("the disk filled while {name} was unpacked")).into()
-        }
-        _ => anyhow::Error::from(error).context(format!("unpacking {name}")),
+    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return Failure::NoSpace(format!("the disk filled while {name} was unpacked")).into();
     }
+    anyhow::Error::from(error).context(format!("unpacking {name}"))
 }
 
 /// A folder that is empty at first, and gone at the end, whatever the end is. One that a power cut left is emptied.

@@ -29,6 +29,7 @@ pub fn against(button: Option<&Value>, camera: Option<&Value>) -> Option<String>
 ///
 /// # Errors
 /// [`Failure::NotNow`] after [`PATIENCE`].
+#[expect(clippy::disallowed_methods, reason = "a command has no runtime whose worker could be held up")]
 pub fn wait_for_quiet(place: &Place) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
     let ask =

@@ -130,8 +130,8 @@ impl Release {
     /// When it is another system's.
     pub fn of_os(text: &str) -> Result<Self, NoRelease> {
         let value = |key: &str| {
-            let values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            values.last().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
+            let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            values.next_back().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
         };
         let id = value("IMAGE_ID");
         let profile = Profile::of_id(&id).ok_or(NoRelease::OtherSystem(id))?;

@@ -144,7 +144,7 @@ fn volume<D: Read + Write + Seek>(device: D, place: Place) -> anyhow::Result<Fil
 
 /// Makes the partition anew with these files; nothing of what was there stays. Returns their number.
 fn put<D: Read + Write + Seek>(device: &mut D, place: Place, from: Box<dyn Read>) -> anyhow::Result<usize> {
-    fatfs::format_volume(&mut Window::new(&mut *device, place), FormatVolumeOptions::new())?;
+    fatfs::format_volume(Window::new(&mut *device, place), FormatVolumeOptions::new())?;
     let volume = volume(device, place)?;
     let (mut archive, mut count, mut chunk) = (Archive::new(from), 0, vec![0; CHUNK]);
     while let Some(member) = archive.member()? {

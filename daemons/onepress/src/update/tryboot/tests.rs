@@ -101,7 +101,7 @@ fn factory() -> Vec<u8> {
     let autoboot = Autoboot::text(Slot::A, 128).unwrap();
     let first = Files::from([("autoboot.txt".to_owned(), autoboot), ("config.txt".to_owned(), vec![])]);
     for (number, files) in [(1, first), (2, files(1)), (3, files(0))] {
-        fatfs::format_volume(&mut Window::new(&mut disk, place(number)), FormatVolumeOptions::new()).unwrap();
+        fatfs::format_volume(Window::new(&mut disk, place(number)), FormatVolumeOptions::new()).unwrap();
         let volume = FileSystem::new(Window::new(&mut disk, place(number)), FsOptions::new()).unwrap();
         for (name, bytes) in files {
             volume.root_dir().create_file(&name).unwrap().write_all(&bytes).unwrap();

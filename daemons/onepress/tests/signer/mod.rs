@@ -1,5 +1,4 @@
-//! An appliance in a folder, a signer, and bundles; and one whose slots are real: systemd-sysupdate of Debian 13 writes
-//! them in a namespace of its own, onto a disk in a file.
+//! A signer and bundles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,61 +98,6 @@ pub(crate) fn xz(bytes: &[u8]) -> Vec<u8> {
     let output = child.wait_with_output().expect("xz ends");
     writer.join().expect("joined").expect("written");
     output.stdout
-}
-
-/// An appliance in a folder.
-pub(crate) struct Appliance {
-    pub(crate) folder: TempDir,
-    pub(crate) signer: Signer,
-}
-
-impl Appliance {
-    /// Runs this version of this image; started by UEFI.
-    pub(crate) fn new(profile: &str, version: &str) -> Self {
-        let appliance = Self { folder: tempfile::tempdir().expect("a folder"), signer: Signer::new() };
-        for folder in ["etc", "proc/sys/kernel/random", "run/onepress"] {
-            fs::create_dir_all(appliance.at(folder)).expect("made");
-        }
-        appliance.becomes(profile, version, "boot-1");
-        appliance
-    }
-
-    /// Another version was started.
-    pub(crate) fn becomes(&self, profile: &str, version: &str, boot: &str) {
-        let text = format!("ID=debian\nIMAGE_ID={profile}\nIMAGE_VERSION={version}\n");
-        fs::write(self.at("etc/os-release"), text).expect("written");
-        fs::write(self.at("proc/sys/kernel/random/boot_id"), boot).expect("written");
-    }
-
-    pub(crate) fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    /// A place for what is not the appliance's.
-    pub(crate) fn outside(&self) -> PathBuf {
-        let outside = self.at("outside");
-        fs::create_dir_all(&outside).expect("made");
-        outside
-    }
-
-    /// `onepress update ...` here, with the signer's keys.
-    pub(crate) fn update(&self, command: &str, arguments: &[&str]) -> Output {
-        let mut onepress = Command::new(env!("CARGO_BIN_EXE_onepress"));
-        onepress.args(["update", command, "--root"]).arg(self.folder.path()).args(arguments);
-        if ["show", "apply", "incoming"].contains(&command) {
-            onepress.arg("--keys").arg(self.signer.keys());
-        }
-        onepress.output().expect("onepress runs")
-    }
-
-    /// What is left of updates, names only.
-    pub(crate) fn left(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.at("var/lib/onepress/update")).into_iter().flatten().flatten();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
 }
 
 /// What a command printed, both streams.
