@@ -8,7 +8,7 @@ SETUPS := base nextest browser python udev uml media trixie
 
 include install.mk
 
-.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers check-buildroot
+.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers cross-arm64 check-buildroot
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -60,6 +60,9 @@ $(SETUPS:%=setup-%) setup-bench:
 bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
 	cargo build --release --workspace --bins --example bench --example plain-relay --example floor --example crowd
 	target/release/examples/bench $(if $(SHORT),--short)
+
+cross-arm64: console ## All daemons for arm64, looked at under QEMU: make cross-arm64 PROFILE=dist
+	image/cross-arm64.sh $(PROFILE)
 
 check-buildroot: ## The Buildroot tree loads and loses nothing: make check-buildroot BUILDROOT=a checkout
 	@image/buildroot/check.sh $(BUILDROOT)

@@ -47,11 +47,9 @@ unshare --mount sh -euc '
 
 folder=target/$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
 run() { QEMU_LD_PREFIX=/nonexistent qemu-aarch64-static -L $tree/usr/aarch64-linux-gnu "$@"; }
-for program in "$folder"/onepress "$folder"/onepress-*[!.d]; do
-  [ -x "$program" ] && [ ! -d "$program" ] || continue
-  run "$program" --version
-done
-for daemon in button wall camera desk relay; do
-  run "$folder/onepress-$daemon" --config daemons/$daemon/$daemon.toml.example --check >/dev/null
-  echo "onepress-$daemon --check: good"
+# shellcheck disable=SC2016  # for make
+for program in $(make -s -f install.mk --eval='names: ; @echo $(INSTALLED_BINARIES)' names); do
+  run "$folder/$program" --version
+  example=daemons/${program#onepress-}/${program#onepress-}.toml.example
+  [ ! -e "$example" ] || run "$folder/$program" --config "$example" --check >/dev/null
 done
