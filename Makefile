@@ -11,7 +11,7 @@ include install.mk
 .PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers cross-arm64 check-buildroot
 
 help: ## This list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: setup-base setup-media console ## A whole centre and a school on this computer, with a button to press
 	@echo "building the daemons (the first time takes some minutes) ..."
