@@ -4,14 +4,14 @@
 SHELL := /bin/bash
 NEXTEST := cargo nextest run --workspace --no-fail-fast
 CONSOLE := daemons/desk/console
-SETUPS := base nextest browser python udev uml media
+SETUPS := base nextest browser python udev uml media trixie
 
 include install.mk
 
-.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers
+.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers cross-arm64 check-buildroot
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: setup-base setup-media console ## A whole centre and a school on this computer, with a button to press
 	@echo "building the daemons (the first time takes some minutes) ..."
@@ -61,6 +61,12 @@ $(SETUPS:%=setup-%) setup-bench:
 bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
 	cargo build --release --workspace --bins --example bench --example plain-relay --example floor --example crowd
 	target/release/examples/bench $(if $(SHORT),--short)
+
+cross-arm64: console ## All daemons for arm64, looked at under QEMU: make cross-arm64 PROFILE=dist
+	image/cross-arm64.sh $(PROFILE)
+
+check-buildroot: ## The Buildroot tree loads and loses nothing: make check-buildroot BUILDROOT=a checkout
+	@image/buildroot/check.sh $(BUILDROOT)
 
 peers: ## The stock MoQ relay that make bench measures beside ours: half an hour, once
 	@tests/setup/peers.sh

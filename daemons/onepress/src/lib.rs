@@ -5,4 +5,7 @@ pub mod api;
 pub mod commands;
 pub mod control;
 pub mod flash;
+pub mod health;
 pub mod rig;
+pub mod signed;
+pub mod update;

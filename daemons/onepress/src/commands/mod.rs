@@ -3,10 +3,12 @@
 pub mod demo;
 pub mod enrol;
 pub mod flash;
+pub mod health;
 pub mod journal;
 pub mod press;
 mod screen;
 pub mod status;
+pub mod update;
 
 use std::io::Write;
 
