@@ -65,7 +65,7 @@ pub(crate) fn judge(file: &[u8]) -> Result<Duration, BadSound> {
     };
     let format = chunk(body, b"fmt ").ok_or(BadSound::NoWav)?;
     let rate = rate(format)?;
-    let samples = chunk(body, b"data").ok_or(BadSound::NoWav)?.chunks_exact(2);
+    let mut samples = chunk(body, b"data").ok_or(BadSound::NoWav)?.chunks_exact(2);
     let count = u32::try_from(samples.len()).map_err(|_| BadSound::NoWav)?;
     let length = Duration::from_secs_f64(f64::from(count) / f64::from(rate));
     if length < SHORTEST {
@@ -75,8 +75,7 @@ pub(crate) fn judge(file: &[u8]) -> Result<Duration, BadSound> {
         return Err(BadSound::Long(length));
     }
     let loud = |two: &[u8]| i16::from_le_bytes([two[0], two[1]]).unsigned_abs() >= HEARD;
-    let heard = samples.into_iter().any(loud);
-    if heard { Ok(length) } else { Err(BadSound::Silent) }
+    if samples.any(loud) { Ok(length) } else { Err(BadSound::Silent) }
 }
 
 fn rate(format: &[u8]) -> Result<u32, BadSound> {
