@@ -156,10 +156,22 @@ fn wav() -> Vec<u8> {
     #[allow(clippy::cast_possible_truncation, reason = "it is within 16 bits")]
     let data: Vec<u8> = (0..count).flat_map(|n| (sample(n) as i16).to_le_bytes()).collect();
     let length = u32::try_from(data.len()).expect("short");
-    let format = [&16u32.to_le_bytes()[..], &1u16.to_le_bytes(), &1u16.to_le_bytes(), &RATE.to_le_bytes()];
-    let more = [&(RATE * 2).to_le_bytes()[..], &2u16.to_le_bytes(), &16u16.to_le_bytes()];
-    let head = [&b"RIFF"[..], &(36 + length).to_le_bytes(), b"WAVEfmt "].concat();
-    [head, format.concat(), more.concat(), b"data".to_vec(), length.to_le_bytes().to_vec(), data].concat()
+    [
+        &b"RIFF"[..],
+        &(36 + length).to_le_bytes(),
+        b"WAVEfmt ",
+        &16u32.to_le_bytes(),
+        &1u16.to_le_bytes(),
+        &1u16.to_le_bytes(),
+        &RATE.to_le_bytes(),
+        &(RATE * 2).to_le_bytes(),
+        &2u16.to_le_bytes(),
+        &16u16.to_le_bytes(),
+        b"data",
+        &length.to_le_bytes(),
+        &data,
+    ]
+    .concat()
 }
 
 /// How long the message's tone has sounded at the site, in pieces of a tenth of a second that it fills.
