@@ -1,7 +1,8 @@
-// Cameras in the console, in Chromium, against a centre that a test owns. See seat.mjs.
+// Cameras in the console, in Chromium, against a centre that a test owns. See seat.mjs; ONEPRESS_MESSAGE is a WAV file.
 
 import { expect, open, play, ready } from './seat.mjs';
 
+const { ONEPRESS_MESSAGE: message } = process.env;
 const SAFARI = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
 
 /** Numbers that follow each other, but for pictures that a busy browser did not show. */
@@ -47,13 +48,54 @@ async function talk({ page, part, until, both }) {
   await page.waitForTimeout(300);
 }
 
+/** A recorded message: added, played again and again, interrupted, gone on with, stopped. */
+async function loop({ page, part, until, both }) {
+  await part('nav-announcements').click();
+  await part('add-announcement').click();
+  await part('announcement-file').setInputFiles({ name: 'not a sound.wav', mimeType: 'audio/wav', buffer: Buffer.from('RIFF of nothing') });
+  await part('announcement-bad').waitFor();
+  expect('a file that is no sound is refused', /无法识别/.test(await part('announcement-bad').innerText()));
+  await part('announcement-file').setInputFiles(message);
+  await page.locator('dialog audio').waitFor();
+  await page.locator('dialog input[name=name]').fill('请沿绿色标志有序撤离');
+  await both('20-new-announcement');
+  await page.locator('dialog button[type=submit]').click();
+  await part('announcement').waitFor();
+  await both('21-announcements');
+  await part('nav-seat').click();
+  const state = () => part('loop').getAttribute('data-state');
+  await part('loop').locator('button').click();
+  await until('the message is played', async () => (await state()) === 'playing');
+  await both('22-loop');
+  await ready('listen to the loop');
+  await part('nav-sites').click();
+  await part('on-air').waitFor();
+  await both('23-on-air');
+  await part('nav-seat').click();
+  await part('talk-latch').click();
+  await until('talking interrupts it', async () => (await state()) === 'interrupted');
+  await both('24-interrupted');
+  await ready('hear that the loop has ended');
+  await part('talk-mute').click();
+  await until('and then it goes on', async () => (await state()) === 'playing');
+  await ready('listen to the loop');
+  await part('loop-stop').click();
+  await until('it is stopped', async () => (await state()) === 'still');
+  await ready('hear that the loop has ended');
+  await until('its end stands in the history', async () => /循环广播结束/.test(await part('journal').innerText()));
+  await part('loop').locator('button').click();
+  await until('it is played once more, until the incident turns silent', async () => (await state()) === 'playing');
+}
+
 /** A silent press that joins an ordinary incident makes it silent. */
 async function silent({ part, until, both }) {
   expect('the seat may speak', (await part('talk-latch').count()) === 1);
   await ready('press the office button');
   await part('talk-silent').waitFor();
   expect('there is no way to speak any more', (await part('talk').count()) === 0 && (await part('talk-press').count()) === 0);
+  expect('nor to play', (await part('loop').count()) === 0);
   await both('18-silent');
+  await ready('hear that the loop has ended');
 }
 
 async function mosaic({ page, part, both }) {
@@ -79,5 +121,6 @@ await play(async (browser) => {
   await talk(seat);
   await onAPhone(browser);
   await mosaic(seat);
+  await loop(seat);
   await silent(seat);
 });

@@ -46,7 +46,6 @@ fn number(picture: &[u8]) -> Option<u16> {
 /// If ffmpeg is missing or finds the file broken.
 #[must_use]
 pub fn tone(file: &Path, hertz: f64) -> f64 {
-    const RATE: f64 = 48_000.0;
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "error", "-i"]).arg(file);
     ffmpeg.args(["-map", "0:a", "-f", "s16le", "-ac", "1", "-ar", "48000", "-"]);
@@ -54,6 +53,13 @@ pub fn tone(file: &Path, hertz: f64) -> f64 {
     assert!(done.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&done.stderr));
     let samples: Vec<f64> =
         done.stdout.chunks_exact(2).map(|two| f64::from(i16::from_le_bytes([two[0], two[1]]))).collect();
+    share(&samples, hertz)
+}
+
+/// As [`tone`], of samples at 48 kHz.
+#[must_use]
+pub fn share(samples: &[f64], hertz: f64) -> f64 {
+    const RATE: f64 = 48_000.0;
     let power: f64 = samples.iter().map(|sample| sample * sample).sum();
     let turn = 2.0 * (std::f64::consts::TAU * hertz / RATE).cos();
     // A tone of a camera's own clock drifts against ours: short pieces, added up by their power.

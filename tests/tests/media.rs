@@ -15,6 +15,11 @@ use serde_json::{Value, json};
 /// What must be there from before the press (DB15/T 3968-2025).
 const BEFORE: Duration = Duration::from_secs(30);
 
+/// The message that is played in a loop: how long it is, what it sounds like, how it is sampled.
+const MESSAGE: Duration = Duration::from_secs(2);
+const TONE: f64 = 2_000.0;
+const RATE: u32 = 24_000;
+
 #[test]
 fn the_half_minute_before_the_press_is_live_and_in_the_recording() {
     let mut studio = Studio::open(&[("gate", "/h264-pcmu"), ("hall", "/h264-aac")], "");
@@ -96,7 +101,14 @@ fn a_seat_sees_hears_speaks_and_looks_back_in_a_real_browser() {
     let studio = Studio::open(&[("gate", "/h264-pcmu"), ("hall", "/h264")], &more);
     studio.wait_ring(BEFORE + Duration::from_secs(1));
     let (url, user, password) = (studio.centre.rack.url(), USER.to_owned(), PASSWORD.to_owned());
-    let environment = [("ONEPRESS_URL", url), ("ONEPRESS_USER", user), ("ONEPRESS_PASSWORD", password)];
+    let message = studio.centre.dir.path().join("drill 2000 Hz.wav");
+    std::fs::write(&message, wav()).expect("a file for the message");
+    let environment = [
+        ("ONEPRESS_URL", url),
+        ("ONEPRESS_USER", user),
+        ("ONEPRESS_PASSWORD", password),
+        ("ONEPRESS_MESSAGE", message.display().to_string()),
+    ];
     let mut page = Page::open("media.mjs", "media", &environment);
     while let Some(step) = page.next_step() {
         match step.as_str() {
@@ -108,6 +120,20 @@ fn a_seat_sees_hears_speaks_and_looks_back_in_a_real_browser() {
                     (loudest(&speaker) > 1_000).then_some(())
                 });
             }
+            "listen to the loop" => {
+                let (before, longer) = (sounding(&speaker), MESSAGE * 5 / 2);
+                within(Duration::from_secs(40), "the site hears the message longer than it is", || {
+                    // A player that has been started again begins its file anew.
+                    let now = sounding(&speaker);
+                    (if now < before { now >= longer } else { now >= before + longer }).then_some(())
+                });
+            }
+            "hear that the loop has ended" => {
+                pause(Duration::from_secs(1));
+                let before = sounding(&speaker);
+                pause(MESSAGE * 2);
+                assert!(sounding(&speaker) <= before, "the site still hears the message");
+            }
             other => panic!("the page is ready for {other:?}, which this test does not know"),
         }
         page.go();
@@ -118,6 +144,44 @@ fn a_seat_sees_hears_speaks_and_looks_back_in_a_real_browser() {
     let journal = studio.centre.desk.get(&format!("/api/incidents/{incident}/journal")).expect("a journal");
     let kept = journal.to_string().matches("snapshot-taken").count();
     assert_eq!(kept, 1, "the snapshot is kept: {journal}");
+    for (event, times) in [("loop-began", 2), ("loop-ended", 2)] {
+        assert_eq!(journal.to_string().matches(event).count(), times, "{event}: {journal}");
+    }
+}
+
+/// A message of a tone that nothing else here has.
+fn wav() -> Vec<u8> {
+    let count = u32::try_from(MESSAGE.as_millis()).expect("short") * (RATE / 1000);
+    let sample = |n: u32| (f64::from(n) * TONE * std::f64::consts::TAU / f64::from(RATE)).sin() * 16_000.0;
+    #[allow(clippy::cast_possible_truncation, reason = "it is within 16 bits")]
+    let data: Vec<u8> = (0..count).flat_map(|n| (sample(n) as i16).to_le_bytes()).collect();
+    let length = u32::try_from(data.len()).expect("short");
+    [
+        &b"RIFF"[..],
+        &(36 + length).to_le_bytes(),
+        b"WAVEfmt ",
+        &16u32.to_le_bytes(),
+        &1u16.to_le_bytes(),
+        &1u16.to_le_bytes(),
+        &RATE.to_le_bytes(),
+        &(RATE * 2).to_le_bytes(),
+        &2u16.to_le_bytes(),
+        &16u16.to_le_bytes(),
+        b"data",
+        &length.to_le_bytes(),
+        &data,
+    ]
+    .concat()
+}
+
+/// How long the message's tone has sounded at the site, in pieces of a tenth of a second that it fills.
+fn sounding(speaker: &std::path::Path) -> Duration {
+    let bytes = std::fs::read(speaker).unwrap_or_default();
+    let samples: Vec<f64> =
+        bytes.chunks_exact(2).map(|two| f64::from(i16::from_le_bytes([two[0], two[1]]))).collect();
+    let loud = |piece: &&[f64]| piece.iter().any(|sample| sample.abs() > 500.0);
+    let pieces = samples.chunks_exact(4_800).filter(loud).filter(|piece| film::share(piece, TONE) > 0.8);
+    Duration::from_millis(100) * u32::try_from(pieces.count()).expect("few")
 }
 
 /// The loudest sample that a speaker was given.

@@ -1,6 +1,7 @@
 //! The lines of the journal. An event is a fact: it is only ever added, and everything that a screen, a lamp or a
 //! statistic shows is a fold over these.
 
+use crate::announcement::LoopEnd;
 use crate::incident::{Outcome, Step};
 use crate::media::Recorded;
 use crate::register::{Account, Site};
@@ -307,6 +308,63 @@ pub enum Event {
         take: String,
         /// The moment that it shows, as the seat saw it.
         shown: Wall,
+        /// By whom.
+        by: Actor,
+    },
+    /// A message was recorded for looped broadcast.
+    AnnouncementAdded {
+        /// SHA-256 of its sound file, hex.
+        sha256: String,
+        /// What people call it.
+        name: String,
+        /// Length of the file.
+        bytes: u64,
+        /// Length of the sound, milliseconds.
+        length: u64,
+        /// By whom.
+        by: Actor,
+    },
+    /// It has another name.
+    AnnouncementRenamed {
+        /// Which.
+        sha256: String,
+        /// The new name.
+        name: String,
+        /// By whom.
+        by: Actor,
+    },
+    /// It was removed.
+    AnnouncementRemoved {
+        /// Which.
+        sha256: String,
+        /// Its last name.
+        name: String,
+        /// By whom.
+        by: Actor,
+    },
+    /// The host of an ordinary incident plays an announcement into the site, again and again.
+    LoopBegan {
+        /// Which incident.
+        incident: IncidentId,
+        /// Which announcement.
+        sha256: String,
+        /// Its name.
+        announcement: String,
+        /// It ends itself then.
+        until: Wall,
+        /// Who.
+        user: UserId,
+        /// Where.
+        seat: SeatId,
+    },
+    /// The site does not hear it any more.
+    LoopEnded {
+        /// Which incident.
+        incident: IncidentId,
+        /// Its name.
+        announcement: String,
+        /// Why.
+        why: LoopEnd,
         /// By whom.
         by: Actor,
     },

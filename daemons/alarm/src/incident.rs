@@ -9,6 +9,7 @@
 //!
 //! Acknowledging (a human has seen it) is beside these steps: it stops the sound and owns nothing.
 
+use crate::announcement::Playing;
 use crate::event::Actor;
 use crate::film::Take;
 use crate::room::Room;
@@ -196,6 +197,9 @@ pub struct Incident {
     /// Still pictures that seats have kept.
     #[serde(default)]
     pub snapshots: u32,
+    /// The announcement that is being played into the site.
+    #[serde(default)]
+    pub playing: Option<Playing>,
 }
 
 impl Incident {

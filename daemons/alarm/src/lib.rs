@@ -5,6 +5,7 @@
 //! is to be done comes out as a value. The daemons move bytes and time between the kernel and this crate; the
 //! simulation moves them between one model and another.
 
+pub mod announcement;
 pub mod centre;
 pub mod chain;
 pub mod delivery;

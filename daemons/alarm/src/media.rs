@@ -29,6 +29,9 @@ pub const OPEN_ALONE: Duration = Duration::from_secs(30 * 60);
 pub const CAMERAS_MAX: usize = 16;
 /// How long a pass opens the relay's door. The console asks for a new one before that.
 pub const PASS_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How many [`Void`]s are remembered: everybody of a large centre at two changes of shift. A relay that comes back hears
+/// them all, so that who has gone meanwhile goes there too.
+pub const VOIDS_MAX: usize = 1_000;
 /// Longest segment of a recording: what a broken disk can cost at most, and how far evidence lags behind.
 pub const SEGMENT_MAX: Duration = Duration::from_secs(10);
 
@@ -213,6 +216,37 @@ pub struct Pass {
     pub publish: bool,
     /// May read these recordings: takes of these boxes that began at or after this time.
     pub recordings_since: Option<Wall>,
+    /// The last line of the journal when it was signed.
+    #[serde(default)]
+    pub line: u64,
+}
+
+/// Passes that open nothing any more: those that fit everything that is said and were signed before a line of the
+/// journal. Lines and not times: no clock that is set makes them good again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Void {
+    /// Those of this seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<SeatId>,
+    /// Those of this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// Those into this room; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// Signed before this line.
+    pub line: u64,
+}
+
+impl Void {
+    /// Whether it is about a pass of these, signed at `line`.
+    pub fn hits(&self, user: &UserId, seat: &SeatId, incident: Option<IncidentId>, line: u64) -> bool {
+        line < self.line
+            && self.seat.as_ref().is_none_or(|known| known == seat)
+            && self.user.as_ref().is_none_or(|known| known == user)
+            && (self.incident.is_none() || self.incident == incident)
+    }
 }
 
 /// Something that a relay recorded, for the journal. The relay numbers what it says and repeats it until the desk

@@ -46,11 +46,13 @@ pub enum Action {
     Watch,
     /// Keep the recordings of an incident beyond their time.
     Hold,
+    /// Add, rename and remove announcements.
+    Announce,
 }
 
 impl Action {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Acknowledge,
         Self::Answer,
         Self::Transfer,
@@ -62,6 +64,7 @@ impl Action {
         Self::Accounts,
         Self::Watch,
         Self::Hold,
+        Self::Announce,
     ];
 }
 
@@ -78,13 +81,24 @@ impl Role {
 
     /// Whether this role may do that.
     pub fn may(self, action: Action) -> bool {
-        use Action::{Acknowledge, Answer, Close, Enrol, Hold, Progress, Register, Test, Transfer, Watch};
+        use Action::{
+            Acknowledge, Announce, Answer, Close, Enrol, Hold, Progress, Register, Test, Transfer, Watch,
+        };
         match self {
             Self::Auxiliary => matches!(action, Acknowledge | Answer | Transfer | Progress),
             Self::Regular => matches!(action, Acknowledge | Answer | Transfer | Progress | Close | Watch),
             Self::Supervisor | Self::Commander => matches!(
                 action,
-                Acknowledge | Answer | Transfer | Progress | Close | Test | Register | Watch | Hold
+                Acknowledge
+                    | Answer
+                    | Transfer
+                    | Progress
+                    | Close
+                    | Test
+                    | Register
+                    | Watch
+                    | Hold
+                    | Announce
             ),
             Self::Technician => matches!(action, Test | Register | Enrol | Watch),
             // The first account of a new centre: it can set everything up, and see that it works.
@@ -99,14 +113,20 @@ mod tests {
 
     #[test]
     fn the_whole_table() {
-        //                 ack    answer transf progr  close  test   regist enrol  account watch  hold
+        //                 ack    answer transf progr  close  test   regist enrol  account watch  hold   announce
         let table = [
-            (Role::Auxiliary, [true, true, true, true, false, false, false, false, false, false, false]),
-            (Role::Regular, [true, true, true, true, true, false, false, false, false, true, false]),
-            (Role::Supervisor, [true, true, true, true, true, true, true, false, false, true, true]),
-            (Role::Commander, [true, true, true, true, true, true, true, false, false, true, true]),
-            (Role::Technician, [false, false, false, false, false, true, true, true, false, true, false]),
-            (Role::Administrator, [true, true, true, true, true, true, true, true, true, true, true]),
+            (
+                Role::Auxiliary,
+                [true, true, true, true, false, false, false, false, false, false, false, false],
+            ),
+            (Role::Regular, [true, true, true, true, true, false, false, false, false, true, false, false]),
+            (Role::Supervisor, [true, true, true, true, true, true, true, false, false, true, true, true]),
+            (Role::Commander, [true, true, true, true, true, true, true, false, false, true, true, true]),
+            (
+                Role::Technician,
+                [false, false, false, false, false, true, true, true, false, true, false, false],
+            ),
+            (Role::Administrator, [true, true, true, true, true, true, true, true, true, true, true, true]),
         ];
         assert_eq!(table.map(|(role, _)| role), Role::ALL);
         for (role, may) in table {

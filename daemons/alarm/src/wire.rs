@@ -146,6 +146,8 @@ pub enum ToBox {
         /// The public key.
         key: String,
     },
+    /// To a relay: passes that open nothing any more; who is in with one leaves.
+    Void(media::Void),
     /// To a relay: takes that may not be removed, because an incident or a court still needs them.
     Hold {
         /// All of them.

@@ -45,8 +45,9 @@ pub(crate) async fn play(
 ) -> anyhow::Result<()> {
     let Some(name) = name.wait_for(Option::is_some).await?.clone() else { return Ok(()) };
     let (sound, heard) = mpsc::channel(QUEUE);
+    let (cut, cuts) = watch::channel(());
     let mut tasks = JoinSet::new();
-    tasks.spawn(speak(device, heard));
+    tasks.spawn(speak(device, heard, cuts));
     let mut listening = origin.listen(&talk_prefix(&name))?;
     let mut speakers: BTreeMap<String, AbortHandle> = BTreeMap::new();
     while let Some(change) = listening.next().await {
@@ -58,6 +59,8 @@ pub(crate) async fn play(
         if change.there {
             let task = tasks.spawn(hear(origin.clone(), change.name.clone(), sound.clone()));
             speakers.insert(change.name, task);
+        } else {
+            cut.send_replace(());
         }
     }
     anyhow::bail!("the origin has gone")
@@ -117,11 +120,22 @@ async fn packets(live: &mut Live, sound: &mpsc::Sender<Samples>) -> anyhow::Resu
     Ok(())
 }
 
-/// Gives what is heard to the speaker, for ever. The player runs while somebody speaks.
-async fn speak(device: String, mut heard: mpsc::Receiver<Samples>) {
+/// Gives what is heard to the speaker, for ever. The player runs while somebody speaks, and ends in the middle of a word
+/// when a voice has gone: what waits to be played would be heard in a room that has just become silent.
+async fn speak(device: String, mut heard: mpsc::Receiver<Samples>, mut cuts: watch::Receiver<()>) {
     let mut said = String::new();
     while let Some(first) = heard.recv().await {
-        match speak_on(&device, first, &mut heard).await {
+        cuts.mark_unchanged();
+        let spoken = tokio::select! {
+            biased;
+            // Its other end goes with this task.
+            _ = cuts.changed() => {
+                while heard.try_recv().is_ok() {}
+                Ok(())
+            }
+            spoken = speak_on(&device, first, &mut heard) => spoken,
+        };
+        match spoken {
             Ok(()) => said.clear(),
             Err(error) => {
                 let error = format!("{error:#}");

@@ -185,6 +185,9 @@ impl Engine {
             }
             Touched::Seats => self.feed.tell("seats", seq, &show::seats(&inner.centre)),
             Touched::Desk => self.feed.tell("faults", seq, &show::faults(&inner.centre, None)),
+            Touched::Announcements => {
+                self.feed.tell("announcements", seq, &show::announcements(&inner.centre));
+            }
             Touched::Film(ids) => {
                 let durable = self.durable_now();
                 for id in ids {

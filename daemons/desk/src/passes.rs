@@ -2,7 +2,7 @@
 
 use crate::http::Refusal;
 use crate::{Engine, clock, show, view};
-use alarm::centre::Centre;
+use alarm::centre::{Centre, Refused};
 use alarm::incident::{Incident, Step};
 use alarm::media::{PASS_LIFE, PRE_ALARM, Pass, Report, box_prefix, room_prefix, seat_broadcast};
 use alarm::{BoxId, IncidentId, SeatId, UserId, Wall};
@@ -31,6 +31,8 @@ pub(crate) struct Opens {
     recordings_since: Option<Wall>,
     mode: Option<alarm::Mode>,
     voice: Option<SeatId>,
+    /// The line of the journal up to which this has been decided.
+    line: u64,
 }
 
 impl Opens {
@@ -44,12 +46,13 @@ impl Opens {
             recordings_since: Some(before(incident.received)),
             mode: Some(incident.mode),
             voice: centre.media_room(incident).voice().filter(|_| open).cloned(),
+            line: centre.seq(),
         }
     }
 
     /// What a seat looks at without a press.
-    pub(crate) fn watch(name: &BoxId) -> Self {
-        Self { boxes: vec![name.clone()], ..Self::default() }
+    pub(crate) fn watch(centre: &Centre, name: &BoxId) -> Self {
+        Self { boxes: vec![name.clone()], line: centre.seq(), ..Self::default() }
     }
 
     /// The boxes of all open incidents, first in the queue first; and which incidents those are.
@@ -64,7 +67,7 @@ impl Opens {
             boxes.extend(new);
             incidents.push(incident.id);
         }
-        (Self { boxes, ..Self::default() }, incidents)
+        (Self { boxes, line: centre.seq(), ..Self::default() }, incidents)
     }
 }
 
@@ -75,7 +78,7 @@ fn before(received: Wall) -> Wall {
 /// Signs a pass, good for at most [`PASS_LIFE`] and not beyond `end`.
 ///
 /// # Errors
-/// When no relay is linked.
+/// When no relay is linked, or the seat has been given up: its passes have just been made void.
 pub(crate) fn sign(
     engine: &Engine,
     key: &PassKey,
@@ -83,7 +86,13 @@ pub(crate) fn sign(
     opens: Opens,
     end: Option<Wall>,
 ) -> Result<view::Pass, Refusal> {
-    let relay = engine.with(|_, live| live.relays().next().map(|(_, report)| report.clone()));
+    let (relay, seated) = engine.with(|centre, live| {
+        let relay = live.relays().next().map(|(_, report)| report.clone());
+        (relay, centre.seats().any(|(seat, seated)| seat == asks.seat && seated.user == *asks.user))
+    });
+    if !seated {
+        return Err(Refused::SeatEmpty(asks.seat.clone()).into());
+    }
     let relay = relay.ok_or_else(|| {
         let detail = "no relay is linked: pictures and sound are not available, alarms are";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no-relay", detail)
@@ -94,12 +103,12 @@ pub(crate) fn sign(
 }
 
 fn signed(key: &PassKey, asks: Asks<'_>, opens: Opens, until: Wall, relay: Report) -> view::Pass {
-    let Opens { incident, boxes, publish, recordings_since, mode, voice } = opens;
+    let Opens { incident, boxes, publish, recordings_since, mode, voice, line } = opens;
     let room = incident.map(room_prefix);
     let see = boxes.iter().map(box_prefix).chain(room.clone()).collect();
     let (user, seat) = (asks.user.clone(), asks.seat.clone());
     let own = incident.filter(|_| publish).map(|incident| seat_broadcast(incident, &seat));
-    let pass = Pass { until, user, seat, incident, boxes, publish, recordings_since };
+    let pass = Pass { until, user, seat, incident, boxes, publish, recordings_since, line };
     view::Pass {
         pass: key.sign(&pass),
         until: until.millis(),
@@ -129,6 +138,7 @@ mod tests {
             boxes: (0..BOXES_MAX).map(long).collect(),
             publish: true,
             recordings_since: Some(Wall::from_millis(i64::MIN)),
+            line: u64::MAX,
             ..Opens::default()
         };
         let (user, seat) = (UserId::new("u".repeat(63)).unwrap(), SeatId::new("s".repeat(63)).unwrap());

@@ -1,6 +1,6 @@
 //! From the state to what consoles see.
 
-mod media;
+pub(crate) mod media;
 
 use crate::live::Live;
 use crate::view;
@@ -36,6 +36,7 @@ pub(crate) fn state(centre: &Centre, live: &Live, durable: u64, now: Wall) -> vi
         seats: seats(centre),
         faults: faults(centre, None),
         figures: figures(centre, now),
+        announcements: announcements(centre),
     }
 }
 
@@ -68,7 +69,12 @@ pub(crate) fn incident(centre: &Centre, incident: &Incident, durable: bool) -> v
         boxes: centre.guests(incident).iter().map(ToString::to_string).collect(),
         takes: incident.takes.iter().map(media::take).collect(),
         held: incident.held,
+        playing: incident.playing.as_ref().map(media::playing),
     }
+}
+
+pub(crate) fn announcements(centre: &Centre) -> Vec<view::Announcement> {
+    centre.announcements().map(media::announcement).collect()
 }
 
 fn who(actor: &Actor) -> String {

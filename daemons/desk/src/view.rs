@@ -3,7 +3,10 @@
 
 mod media;
 
-pub use media::{Camera, Gap, Hold, NewWatch, Pass, RelayState, Snapshot, Take, Watching};
+pub use media::{
+    Announcement, Camera, Gap, Hold, NewLoop, NewName, NewWatch, Pass, Playing, RelayState, Snapshot, Take,
+    Watching,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,6 +32,8 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// Answering figures of the last 24 hours.
     pub figures: Figures,
+    /// Recorded messages for looped broadcast.
+    pub announcements: Vec<Announcement>,
 }
 
 /// One incident.
@@ -86,6 +91,8 @@ pub struct Incident {
     pub takes: Vec<Take>,
     /// Its recordings are kept until somebody says otherwise.
     pub held: bool,
+    /// The announcement that its host plays into the site.
+    pub playing: Option<Playing>,
 }
 
 /// One alarm of an incident.
@@ -311,7 +318,7 @@ pub struct Me {
     /// Workplace.
     pub seat: String,
     /// What the role may do: `acknowledge`, `answer`, `transfer`, `progress`, `close`, `test`, `register`,
-    /// `enrol`, `accounts`, `watch`, `hold`.
+    /// `enrol`, `accounts`, `watch`, `hold`, `announce`.
     pub may: Vec<String>,
 }
 

@@ -119,6 +119,7 @@ mod tests {
             boxes: vec![BoxId::new("school-1").unwrap()],
             publish: true,
             recordings_since: None,
+            line: 3,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Who may come in, and what they may see and publish. Pure: one table, nothing else decides.
 
 use crate::told::Told;
-use alarm::media::{box_prefix, room_prefix, seat_broadcast, talk_prefix, wish_broadcast};
-use alarm::{BoxId, IncidentId, SeatId, UserId, Wall};
+use alarm::media::{Pass, box_prefix, room_prefix, seat_broadcast, talk_prefix, wish_broadcast};
+use alarm::{BoxId, IncidentId, Wall};
 use link::media::{Peer, is_relay};
 use link::pass::BadPass;
 use link::{Fingerprint, Name};
@@ -30,12 +30,8 @@ pub(crate) enum Who {
     },
     /// A person at a seat.
     Person {
-        /// Who.
-        user: UserId,
-        /// Where.
-        seat: SeatId,
-        /// In which room.
-        incident: Option<IncidentId>,
+        /// The pass that opened the door.
+        pass: Box<Pass>,
     },
     /// Another relay.
     Relay {
@@ -50,7 +46,7 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Box { name, .. } => write!(f, "box {name}"),
-            Self::Person { user, seat, .. } => write!(f, "{user} at {seat}"),
+            Self::Person { pass } => write!(f, "{} at {}", pass.user, pass.seat),
             Self::Relay { name, .. } => write!(f, "relay {name}"),
         }
     }
@@ -74,6 +70,9 @@ pub(crate) enum Refused {
     /// The pass.
     #[error(transparent)]
     Pass(#[from] BadPass),
+    /// Its bearer has signed out, has been transferred away, or may not be here any longer.
+    #[error("the pass is void: ask the desk for a new one")]
+    Void,
     /// Its incident is closed.
     #[error("incident {0} is closed")]
     Closed(IncidentId),
@@ -96,8 +95,7 @@ pub(crate) fn judge(told: &Told, caller: &Caller<'_>, now: Wall) -> Result<(Who,
 pub(crate) fn may_stay(told: &Told, who: &Who) -> bool {
     match who {
         Who::Box { name, key } | Who::Relay { name, key } => told.has_member(name, key),
-        Who::Person { incident: Some(incident), .. } => !told.closed.contains_key(incident),
-        Who::Person { incident: None, .. } => true,
+        Who::Person { pass } => opens(told, pass).is_ok(),
     }
 }
 
@@ -129,13 +127,25 @@ fn certified(told: &Told, peer: &Peer) -> Result<Granted, Refused> {
 }
 
 fn with_pass(told: &Told, text: &str, now: Wall) -> Result<Granted, Refused> {
-    let pass = told.pass_key().ok_or(Refused::NoDesk)?.judge(text, now)?;
-    if let Some(closed) = pass.incident.filter(|incident| told.closed.contains_key(incident)) {
-        return Err(Refused::Closed(closed));
-    }
+    let pass = read(told, text, now)?;
+    opens(told, &pass)?;
     let room = pass.incident.map(room_prefix);
     let see = pass.boxes.iter().map(box_prefix).chain(room).collect();
     let own = pass.incident.filter(|_| pass.publish).map(|incident| seat_broadcast(incident, &pass.seat));
-    let who = Who::Person { user: pass.user, seat: pass.seat, incident: pass.incident };
-    Ok((who, see, own.into_iter().collect()))
+    Ok((Who::Person { pass: Box::new(pass) }, see, own.into_iter().collect()))
+}
+
+/// Reads a pass that is the desk's, in time and not void.
+pub(crate) fn read(told: &Told, text: &str, now: Wall) -> Result<Pass, Refused> {
+    let pass = told.pass_key().ok_or(Refused::NoDesk)?.judge(text, now)?;
+    if told.is_void(&pass) { Err(Refused::Void) } else { Ok(pass) }
+}
+
+/// Whether its room is open, and it is not void.
+fn opens(told: &Told, pass: &Pass) -> Result<(), Refused> {
+    match pass.incident.filter(|incident| told.closed.contains_key(incident)) {
+        Some(closed) => Err(Refused::Closed(closed)),
+        None if told.is_void(pass) => Err(Refused::Void),
+        None => Ok(()),
+    }
 }

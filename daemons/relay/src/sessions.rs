@@ -138,7 +138,7 @@ fn is_same(one: &Who, other: &Who) -> bool {
     match (one, other) {
         (Who::Box { name: a, .. }, Who::Box { name: b, .. })
         | (Who::Relay { name: a, .. }, Who::Relay { name: b, .. }) => a == b,
-        (Who::Person { user: a, .. }, Who::Person { user: b, .. }) => a == b,
+        (Who::Person { pass: a }, Who::Person { pass: b }) => a.user == b.user,
         (Who::Box { .. } | Who::Relay { .. } | Who::Person { .. }, _) => false,
     }
 }
@@ -167,10 +167,21 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alarm::{SeatId, UserId};
+    use alarm::media::Pass;
+    use alarm::{SeatId, UserId, Wall};
 
     fn person(user: &str) -> Who {
-        Who::Person { user: UserId::new(user).unwrap(), seat: SeatId::new("a").unwrap(), incident: None }
+        let pass = Pass {
+            until: Wall::default(),
+            user: UserId::new(user).unwrap(),
+            seat: SeatId::new("a").unwrap(),
+            incident: None,
+            boxes: vec![],
+            publish: false,
+            recordings_since: None,
+            line: 0,
+        };
+        Who::Person { pass: Box::new(pass) }
     }
 
     #[test]

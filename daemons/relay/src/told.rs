@@ -3,7 +3,7 @@
 //! On each connection the desk says everything once and ends with `Told`: what it did not say is no more. Until then
 //! the news is added to what was known, so that a desk that restarts cuts nobody off.
 
-use alarm::media::{PASS_LIFE, Room, Wish};
+use alarm::media::{PASS_LIFE, Pass, Room, VOIDS_MAX, Void, Wish};
 use alarm::wire::ToBox;
 use alarm::{BoxId, CameraId, IncidentId, Wall};
 use link::Fingerprint;
@@ -27,6 +27,8 @@ pub(crate) struct Told {
     pub(crate) hold: BTreeSet<String>,
     /// Incidents closed so lately that a pass for them may still be about.
     pub(crate) closed: BTreeMap<IncidentId, Wall>,
+    /// Passes that open nothing any more, newest last.
+    pub(crate) voids: Vec<Void>,
     /// Everything has been said once.
     pub(crate) whole: bool,
 }
@@ -41,6 +43,19 @@ impl Told {
     /// The key that signs passes, once the desk has said it.
     pub(crate) fn pass_key(&self) -> Option<PublicPassKey> {
         self.pass_key.as_deref().and_then(PublicPassKey::from_text)
+    }
+
+    /// Whether a pass that is still in time opens nothing any more.
+    pub(crate) fn is_void(&self, pass: &Pass) -> bool {
+        self.voids.iter().any(|void| void.hits(&pass.user, &pass.seat, pass.incident, pass.line))
+    }
+
+    fn void(&mut self, new: &Void) {
+        // A desk that speaks for months says many: what is older than these is long over.
+        if self.voids.len() >= VOIDS_MAX {
+            self.voids.remove(0);
+        }
+        self.voids.push(new.clone());
     }
 
     /// Boxes that are in an open room.
@@ -86,6 +101,7 @@ impl Told {
             ToBox::Wanted { name, cameras } => {
                 self.wanted.insert(name.clone(), cameras.iter().cloned().collect());
             }
+            ToBox::Void(void) => self.void(void),
             ToBox::PassKey { key } => self.pass_key = Some(key.clone()),
             ToBox::Hold { takes } => self.hold = takes.iter().cloned().collect(),
             ToBox::Told
@@ -193,6 +209,19 @@ mod tests {
         assert_eq!(wish, Wish { incidents: vec![IncidentId(7)], cameras: vec![gate] });
         hear(&mut hearing, &[ToBox::RoomClosed { incident: IncidentId(7) }, wanted(vec![])]);
         assert_eq!(hearing.told().wishes(), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_void_is_said_whole_and_does_not_grow() {
+        let mut hearing = Hearing::default();
+        let void = |line| Void { seat: SeatId::new("seat-1").ok(), user: None, incident: None, line };
+        let voids: Vec<_> = (0..2_000).map(|line| ToBox::Void(void(line))).collect();
+        hear(&mut hearing, &voids);
+        assert_eq!(hearing.told().voids.len(), VOIDS_MAX);
+        assert_eq!(hearing.told().voids.last(), Some(&void(1_999)));
+        hearing.handle_connected();
+        hear(&mut hearing, &[ToBox::Void(void(7)), ToBox::Told]);
+        assert_eq!(hearing.told().voids, [void(7)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 mod played;
 
-use alarm::media::{Pass, Recorded, TakeId};
+use alarm::media::{Pass, Recorded, TakeId, Void};
 use alarm::wire::ToBox;
 use alarm::{IncidentId, Mode};
 use media::follow::Follow;
@@ -87,6 +87,44 @@ async fn the_door_knows_boxes_by_certificate_and_people_by_pass() {
     centre.room(8, "school-1", Mode::Ordinary);
     centre.say(ToBox::RoomClosed { incident: IncidentId(8) });
     timeout(LIMIT, session.closed()).await.expect("a seat leaves with its room");
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_or_hands_over_leaves_at_once_and_cannot_come_back_with_the_old_pass() {
+    let centre = Centre::start();
+    let relay = Relay::start(&centre, "relay", "").await;
+    let pass = |incident, seat: &str, line| Pass {
+        seat: alarm::SeatId::new(seat).unwrap(),
+        line,
+        ..centre.pass(incident, "school-1")
+    };
+    let enter = async |pass: &Pass| relay.seat(&centre.sign(pass), &Origin::new()).await;
+    let void = |seat: &str, incident, line| {
+        let incident = Option::map(incident, IncidentId);
+        ToBox::Void(Void { seat: alarm::SeatId::new(seat).ok(), user: None, incident, line })
+    };
+    // Seat a hands room 7 over: what it has open there ends, the rest does not.
+    let (host, elsewhere) =
+        (enter(&pass(7, "a", 10)).await.unwrap(), enter(&pass(8, "a", 10)).await.unwrap());
+    let other = enter(&pass(7, "b", 10)).await.unwrap();
+    centre.say(void("a", Some(7), 11));
+    timeout(LIMIT, host.closed()).await.expect("the old host is sent away");
+    assert!(!stays(enter(&pass(7, "a", 10)).await).await, "the old pass");
+    assert!(stays(enter(&pass(7, "a", 11)).await).await, "a new one, as a guest");
+    let list = async |pass: &Pass| relay.get(&format!("/recordings?pass={}", centre.sign(pass)), "").await.0;
+    assert!(list(&pass(7, "a", 10)).await.starts_with("http/1.1 403"), "recordings neither");
+    assert!(list(&pass(7, "a", 11)).await.starts_with("http/1.1 200"));
+    // Then it signs out: everything of it ends, and nothing of anybody else.
+    assert!(timeout(QUIET, elsewhere.closed()).await.is_err(), "another room is not touched by the transfer");
+    centre.say(void("a", None, 20));
+    timeout(LIMIT, elsewhere.closed()).await.expect("whoever signs out is sent away");
+    assert!(!stays(enter(&pass(8, "a", 19)).await).await);
+    assert!(timeout(QUIET, other.closed()).await.is_err(), "another seat stays");
+    // A desk that has started anew says it again; a relay that starts anew still knows it.
+    relay.stop().await;
+    let relay = Relay::start(&centre, "relay", "").await;
+    assert!(!stays(relay.seat(&centre.sign(&pass(8, "a", 19)), &Origin::new()).await).await);
     relay.stop().await;
 }
 

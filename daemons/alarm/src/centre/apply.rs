@@ -23,6 +23,9 @@ impl Centre {
     /// Takes the next event, which was written at `at`.
     pub fn apply(&mut self, at: Wall, event: &Event) -> Touched {
         self.seq += 1;
+        if let Some(void) = self.voided_by(event) {
+            self.void(void);
+        }
         match event {
             Event::Opened { centre } => {
                 self.name.clone_from(centre);
@@ -70,6 +73,11 @@ impl Centre {
             | Event::WatchEnded { .. }
             | Event::Held { .. }
             | Event::SnapshotTaken { .. } => self.looked(at, event),
+            Event::AnnouncementAdded { .. }
+            | Event::AnnouncementRenamed { .. }
+            | Event::AnnouncementRemoved { .. }
+            | Event::LoopBegan { .. }
+            | Event::LoopEnded { .. } => self.announced_now(at, event),
         }
     }
 
@@ -171,6 +179,7 @@ impl Centre {
             held: false,
             seen_by: BTreeSet::new(),
             snapshots: 0,
+            playing: None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! What people, walls and time may do to incidents, seats and test windows.
 
 use super::Centre;
+use crate::announcement::LoopEnd;
 use crate::event::{About, Actor, Event};
 use crate::incident::{ESCALATE_AFTER, Incident, NOTE_MAX, Outcome, Step};
 use crate::media::CAMERAS_MAX;
@@ -98,6 +99,17 @@ pub enum Refused {
     /// Too many still pictures.
     #[error("an incident has at most {} snapshots", super::SNAPSHOTS_MAX)]
     Snapshots,
+    /// Only the host speaks into a site, and into a silent one nobody.
+    #[error(
+        "only the host of an ordinary incident may be heard at the site: incident {0} is another seat's, or silent"
+    )]
+    MayNotSpeak(IncidentId),
+    /// Empty, too long, or with something that is no letter.
+    #[error("an announcement has a name of 1 to {} characters", crate::announcement::NAME_MAX)]
+    AnnouncementName,
+    /// The list is full.
+    #[error("there are {} announcements: remove one first", crate::announcement::ANNOUNCEMENTS_MAX)]
+    Announcements,
 }
 
 pub(super) type Decided = Result<Vec<Event>, Refused>;
@@ -194,14 +206,16 @@ impl Centre {
         user: &UserId,
     ) -> Decided {
         self.room(incident)?.owned_by(seat)?;
-        let nature = self.find(incident)?.nature;
-        if !outcome.fits(nature) {
-            return Err(Refused::Outcome(nature));
+        let known = self.find(incident)?;
+        if !outcome.fits(known.nature) {
+            return Err(Refused::Outcome(known.nature));
         }
         if note.len() > NOTE_MAX {
             return Err(Refused::Note);
         }
-        Ok(vec![Event::Closed { incident, outcome, note, by: person(user, seat) }])
+        let by = person(user, seat);
+        let quiet = super::announce::ended(known, LoopEnd::Closed, by.clone());
+        Ok(quiet.into_iter().chain([Event::Closed { incident, outcome, note, by }]).collect())
     }
 
     /// Somebody logs on. The same person may come back to the same seat.
@@ -234,7 +248,7 @@ impl Centre {
         self.vacate(seat, true)
     }
 
-    fn vacate(&self, seat: &SeatId, lost: bool) -> Vec<Event> {
+    pub(super) fn vacate(&self, seat: &SeatId, lost: bool) -> Vec<Event> {
         if !self.seats.contains_key(seat) {
             return vec![];
         }
@@ -281,7 +295,7 @@ impl Centre {
         self.is_faulty(&about, &fault).then_some(Event::FaultCleared { about, fault })
     }
 
-    /// What is due at `now`: windows and watches that end themselves, incidents that nobody answers.
+    /// What is due at `now`: windows, watches and loops that end themselves, incidents that nobody answers.
     pub fn due(&self, now: Wall) -> Vec<Event> {
         let ended = self.windows.iter().filter(|(_, window)| !window.is_open(now));
         let closed = ended.map(|(site, _)| Event::WindowClosed { site: site.clone(), by: Actor::Desk });
@@ -293,7 +307,7 @@ impl Centre {
                 && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });
-        closed.chain(escalated).chain(self.watches_due(now)).collect()
+        closed.chain(escalated).chain(self.watches_due(now)).chain(self.loops_due(now)).collect()
     }
 
     pub(super) fn find(&self, id: IncidentId) -> Result<&Incident, Refused> {

@@ -187,7 +187,7 @@ impl Centre {
         Touched::Quiet
     }
 
-    fn note(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) -> Touched {
+    pub(super) fn note(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) -> Touched {
         if let Some(incident) = self.open.get_mut(&id).or_else(|| self.closed.get_mut(&id)) {
             change(incident);
         }

@@ -6,6 +6,7 @@
 //!                                                └──────▶ apply (&mut self) ──▶ screens, walls
 //! ```
 
+mod announce;
 mod apply;
 mod decide;
 mod film;
@@ -15,9 +16,12 @@ mod receive;
 mod register;
 #[cfg(test)]
 mod tests;
+mod voids;
 
+use crate::announcement::Announcement;
 use crate::event::About;
 use crate::incident::{Incident, Step};
+use crate::media::Void;
 use crate::panel::Signals;
 use crate::queue::Place;
 use crate::register::{Account, Appliance, Site, Ticket};
@@ -87,6 +91,8 @@ pub enum Touched {
     Desk,
     /// What was recorded of these incidents.
     Film(Vec<IncidentId>),
+    /// The list of announcements.
+    Announcements,
     /// Accounts, or nothing that a screen shows live.
     Quiet,
 }
@@ -118,6 +124,14 @@ pub struct Centre {
     /// Cameras that seats look at without a press.
     #[serde(default)]
     watches: BTreeMap<BoxId, BTreeMap<SeatId, Watching>>,
+    #[serde(default)]
+    announcements: Vec<Announcement>,
+    /// There has been one.
+    #[serde(default)]
+    announced: bool,
+    /// Passes that open nothing any more, newest last.
+    #[serde(default)]
+    voids: Vec<Void>,
 }
 
 impl Centre {

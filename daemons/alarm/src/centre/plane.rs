@@ -2,7 +2,7 @@
 
 use super::Centre;
 use crate::incident::Incident;
-use crate::media::Room;
+use crate::media::{Room, Void};
 use crate::register::Enrolment;
 use crate::wire::{FRAME_MAX, ToBox};
 use crate::{BoxId, CameraId, IncidentId};
@@ -18,6 +18,7 @@ pub struct Plane {
     rooms: BTreeMap<IncidentId, Room>,
     wanted: BTreeMap<BoxId, Vec<CameraId>>,
     hold: Vec<String>,
+    voids: Vec<Void>,
 }
 
 impl Plane {
@@ -29,9 +30,12 @@ impl Plane {
         let members = now.members.iter().filter(|(name, keys)| self.members.get(*name) != Some(*keys));
         let rooms = now.rooms.values().filter(|room| self.rooms.get(&room.incident) != Some(*room));
         let wanted = now.wanted.iter().filter(|(name, cameras)| self.wanted.get(*name) != Some(*cameras));
+        let heard = self.voids.last().map_or(0, |void| void.line);
+        let voids = now.voids.iter().filter(|void| void.line > heard).map(|void| ToBox::Void(void.clone()));
         let hold = (self.hold != now.hold).then(|| ToBox::Hold { takes: now.hold.clone() });
-        // A take is held before the room that kept it until now closes.
-        hold.into_iter()
+        // Who has to go goes first; a take is held before the room that kept it until now closes.
+        voids
+            .chain(hold)
             .chain(gone.map(|name| ToBox::MemberGone { name: name.clone() }))
             .chain(closed.map(|incident| ToBox::RoomClosed { incident: *incident }))
             .chain(unwanted.map(|name| ToBox::Wanted { name: name.clone(), cameras: vec![] }))
@@ -65,6 +69,7 @@ impl Centre {
             rooms: self.open.values().map(|incident| (incident.id, self.media_room(incident))).collect(),
             wanted: wanted.collect(),
             hold: self.held_takes(),
+            voids: self.voids().to_vec(),
         }
     }
 

@@ -147,7 +147,10 @@ impl Centre {
         if role.may(Action::Accounts) && keepers == 1 {
             return Err(Refused::LastAdministrator(user.clone()));
         }
-        Ok(vec![Event::AccountRemoved { user: user.clone(), by }])
+        // What they own rings again at once, and not when their console is missed.
+        let seats = self.seats.iter().filter(|(_, seated)| seated.user == *user);
+        let left = seats.flat_map(|(seat, _)| self.vacate(seat, true));
+        Ok(left.chain([Event::AccountRemoved { user: user.clone(), by }]).collect())
     }
 
     fn account_known(&self, user: &UserId) -> Result<Role, Refused> {

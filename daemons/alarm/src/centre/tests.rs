@@ -374,4 +374,6 @@ proptest! {
     }
 }
 
+mod announce;
 mod media;
+mod voids;

@@ -7,7 +7,8 @@ export function incident(id: number, change: Partial<Incident> = {}): Incident {
     id, kind: 'hold-up', mode: 'silent', nature: 'real', priority: 1, step: 'ringing', received: 1000 * id,
     newest: 1000 * id, durable: true, site: 'school-1', box: 'school-1-gate', alarms: [], presses: 1,
     acknowledged_by: null, acknowledged: null, seat: null, answered: null, offered_to: null, escalated: false,
-    requeued: false, outcome: null, note: null, closed: null, boxes: ['school-1-gate'], takes: [], held: false, ...change,
+    requeued: false, outcome: null, note: null, closed: null, boxes: ['school-1-gate'], takes: [], held: false, playing: null,
+    ...change,
   };
 }
 
@@ -23,5 +24,6 @@ export function state(incidents: Incident[], boxes: Appliance[] = []): State {
   return {
     seq: 1, now: 0, centre: 'c', incidents, sites: [], boxes, seats: [], faults: [],
     figures: { received: 0, answered: 0, within_15_s: null, within_20_s: null, median_ms: null },
+    announcements: [],
   };
 }

@@ -20,7 +20,8 @@ pub(super) async fn state(State(app): State<Arc<App>>, _: Signed) -> Json<view::
     Json(app.engine.state())
 }
 
-/// Server-sent events: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `tick`, `reload`.
+/// Server-sent events: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `announcements`, `tick`,
+/// `reload`.
 /// While one is open, the seat is there.
 #[utoipa::path(get, path = "/api/events", responses((status = 200, content_type = "text/event-stream")))]
 pub(super) async fn events(
@@ -29,10 +30,15 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     // A console that was away for too long takes its seat again, if nobody else has.
     app.engine.commit(|centre, _| centre.open_seat(&signed.seat, &signed.user))?;
-    let presence = Presence::begin(Arc::clone(&app.engine), signed.seat);
     let messages = BroadcastStream::new(app.engine.listen());
+    let presence = Presence::begin(Arc::clone(&app.engine), signed.seat);
+    // Asked at every message, of which there is one every two seconds: who is signed out hears no more.
+    let signed_in = move || {
+        let session = app.sessions.find(&signed.token);
+        session.is_some_and(|session| app.engine.read(|centre| centre.account(&session.user).is_some()))
+    };
     let first = tokio_stream::once(Event::default().event("reload").data("{}"));
-    let later = messages.map(move |message| {
+    let later = messages.take_while(move |_| signed_in()).map(move |message| {
         let _ = &presence;
         match message {
             Ok(message) => {

@@ -28,6 +28,11 @@ pub(super) async fn work(
 ) -> Answer {
     let id = IncidentId(id);
     let seq = app.engine.commit(|centre, _| decide(centre, id))?;
+    shown(app, id, seq).await
+}
+
+/// The incident as it is after the line `seq`.
+pub(super) async fn shown(app: &App, id: IncidentId, seq: u64) -> Answer {
     let gone = || Refused::NotFound { what: "incident", name: id.to_string() };
     let durable = || app.engine.durable_now() >= seq;
     let view = || app.engine.read(|centre| Some(show::incident(centre, centre.incident(id)?, durable())));

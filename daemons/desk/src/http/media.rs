@@ -82,10 +82,12 @@ pub(super) async fn watch_pass(
 ) -> Passed {
     signed.may(Action::Watch)?;
     let name = BoxId::new(id)?;
-    let look = app.engine.read(|centre| centre.watching(&name, &signed.seat).cloned());
+    let (look, opens) = app
+        .engine
+        .read(|centre| (centre.watching(&name, &signed.seat).cloned(), Opens::watch(centre, &name)));
     let look = look.filter(|look| look.user == signed.user);
     let until = look.ok_or_else(|| Refused::NotWatching(name.clone()))?.until;
-    Ok(Json(passes::sign(&app.engine, &app.passes, asks(&signed), Opens::watch(&name), Some(until))?))
+    Ok(Json(passes::sign(&app.engine, &app.passes, asks(&signed), opens, Some(until))?))
 }
 
 /// Keeps an incident's recordings until somebody says otherwise, or lets them go when their time is over.

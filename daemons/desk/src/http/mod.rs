@@ -1,5 +1,6 @@
 //! The HTTP interface and the console behind it.
 
+mod announcements;
 mod assets;
 mod auth;
 mod door;
@@ -16,11 +17,11 @@ pub mod tls;
 pub(crate) use problem::Refusal;
 
 use crate::config::Checked;
+use crate::kept::Kept;
 use crate::lockout::Lockout;
-use crate::pictures::{self, Pictures};
 use crate::sessions::Sessions;
 use crate::setup::Setup;
-use crate::{Engine, view};
+use crate::{Engine, sound, view};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{self, HeaderName};
@@ -44,7 +45,8 @@ pub struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) ca: Arc<Ca>,
     pub(crate) passes: Arc<PassKey>,
-    pub(crate) pictures: Pictures,
+    pub(crate) pictures: Kept,
+    pub(crate) announcements: Kept,
     pub(crate) sessions: Sessions,
     pub(crate) setup: Setup,
     pub(crate) lockout: Mutex<Lockout>,
@@ -66,7 +68,8 @@ impl App {
             engine,
             ca,
             passes,
-            pictures: Pictures::open(&config.state_dir)?,
+            pictures: Kept::open(&config.state_dir, "snapshots", "jpg")?,
+            announcements: Kept::open(&config.state_dir, "announcements", "wav")?,
             sessions,
             setup,
             lockout: Mutex::default(),
@@ -114,8 +117,11 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(media::watch, media::unwatch))
         .routes(routes!(media::watch_pass))
         .routes(routes!(media::hold))
-        .routes(routes!(snapshots::take).layer(DefaultBodyLimit::max(pictures::LARGEST)))
+        .routes(routes!(snapshots::take).layer(DefaultBodyLimit::max(snapshots::LARGEST)))
         .routes(routes!(snapshots::show))
+        .routes(routes!(announcements::add).layer(DefaultBodyLimit::max(sound::LARGEST)))
+        .routes(routes!(announcements::play, announcements::rename, announcements::remove))
+        .routes(routes!(announcements::begin, announcements::end))
         .split_for_parts()
 }
 

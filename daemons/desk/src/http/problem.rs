@@ -64,6 +64,9 @@ impl From<Refused> for Refusal {
             Refused::NotWatching(_) => (S::CONFLICT, "not-watching"),
             Refused::HoldFull => (S::CONFLICT, "hold-full"),
             Refused::Snapshots => (S::CONFLICT, "too-many-snapshots"),
+            Refused::MayNotSpeak(_) => (S::FORBIDDEN, "may-not-speak"),
+            Refused::Announcements => (S::CONFLICT, "too-many-announcements"),
+            Refused::AnnouncementName => (S::BAD_REQUEST, "bad-request"),
             Refused::Cameras | Refused::Reason => (S::BAD_REQUEST, "bad-request"),
             Refused::Note | Refused::Window | Refused::Entry(_) => (S::BAD_REQUEST, "bad-request"),
         };

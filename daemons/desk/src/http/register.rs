@@ -207,7 +207,12 @@ pub(super) async fn remove_account(
 ) -> Changed<Done> {
     signed.may(Action::Accounts)?;
     let user = UserId::new(user)?;
+    let seats = app.engine.read(|centre| {
+        let own = centre.seats().filter(|(_, seated)| seated.user == user);
+        own.map(|(seat, _)| seat.clone()).collect::<Vec<_>>()
+    });
     let seq = app.engine.commit(|centre, _| centre.remove_account(&user, signed.actor()))?;
+    app.engine.with(|_, live| seats.iter().for_each(|seat| live.forget_seat(seat)));
     accounts::forget(&app.engine, &user).await?;
     app.sessions.end_all(&app.engine, &user).await?;
     changed(&app, seq, DONE).await

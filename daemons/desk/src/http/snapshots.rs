@@ -3,7 +3,7 @@
 use super::auth::Signed;
 use super::problem::Refusal;
 use super::{App, Changed, changed};
-use crate::{pictures, view};
+use crate::view;
 use alarm::centre::{Picture, Refused};
 use alarm::media::TakeId;
 use alarm::role::Action;
@@ -14,6 +14,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, StatusCode, header};
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// Largest picture: a 4K frame as a good JPEG.
+pub(super) const LARGEST: usize = 4 * 1024 * 1024;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 pub(super) struct Of {
@@ -35,7 +38,7 @@ pub(super) async fn take(
     signed.may(Action::Acknowledge)?;
     let take: TakeId =
         of.take.parse().map_err(|error: alarm::media::BadTake| Refusal::bad(error.to_string()))?;
-    if !pictures::is_jpeg(&jpeg) {
+    if !is_jpeg(&jpeg) {
         let detail = "a snapshot is a whole JPEG picture";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad-request", detail));
     }
@@ -66,4 +69,24 @@ pub(super) async fn show(
     let jpeg = read.await.context("reading a snapshot")??;
     let jpeg = jpeg.ok_or(Refused::NotFound { what: "snapshot", name: sha256 })?;
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], jpeg))
+}
+
+/// Whether the bytes begin and end as a JPEG does (ITU-T T.81 annex B: SOI, a marker, EOI).
+fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.len() > 8 && bytes.starts_with(&[0xff, 0xd8, 0xff]) && bytes.ends_with(&[0xff, 0xd9])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_jpeg;
+
+    const JPEG: &[u8] = &[0xff, 0xd8, 0xff, 0xe0, 0, 2, 1, 2, 3, 0xff, 0xd9];
+
+    #[test]
+    fn what_is_no_jpeg_is_told_from_one() {
+        assert!(is_jpeg(JPEG));
+        for no in [&b""[..], b"GIF89a.....", &JPEG[..9], &[0xff, 0xd8, 0xff, 0xd9]] {
+            assert!(!is_jpeg(no), "{no:?}");
+        }
+    }
 }

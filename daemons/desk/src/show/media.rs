@@ -1,6 +1,7 @@
 //! What consoles see of pictures and sound.
 
 use crate::view;
+use alarm::announcement::{Announcement, Playing};
 use alarm::centre::Watching;
 use alarm::film::Take;
 use alarm::media::{Camera, Report, TakeId};
@@ -45,4 +46,25 @@ pub(super) fn watching((seat, look): (&SeatId, &Watching)) -> view::Watching {
 
 pub(super) fn relay(report: &Report) -> view::RelayState {
     view::RelayState { port: report.port, free: report.free, sessions: report.sessions.to_vec() }
+}
+
+pub(crate) fn announcement(known: &Announcement) -> view::Announcement {
+    view::Announcement {
+        sha256: known.sha256.clone(),
+        name: known.name.clone(),
+        bytes: known.bytes,
+        length: known.length,
+        added: known.added.millis(),
+        by: super::who(&known.by),
+    }
+}
+
+pub(super) fn playing(playing: &Playing) -> view::Playing {
+    view::Playing {
+        sha256: playing.sha256.clone(),
+        name: playing.name.clone(),
+        seat: playing.seat.to_string(),
+        since: playing.since.millis(),
+        until: playing.until.millis(),
+    }
 }

@@ -126,3 +126,49 @@ pub struct Snapshot {
     /// Its length.
     pub bytes: u64,
 }
+
+/// A recorded message.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Announcement {
+    /// SHA-256 of the WAV file, hex: also its name.
+    pub sha256: String,
+    /// What people call it.
+    pub name: String,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Length of the sound, milliseconds.
+    pub length: u64,
+    /// When it was added.
+    pub added: i64,
+    /// By whom; `desk` for what came with the software.
+    pub by: String,
+}
+
+/// An announcement that is being played into a site.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Playing {
+    /// Which.
+    pub sha256: String,
+    /// Its name when it began.
+    pub name: String,
+    /// From which seat.
+    pub seat: String,
+    /// Since when.
+    pub since: i64,
+    /// It ends itself then.
+    pub until: i64,
+}
+
+/// Begins a loop.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewLoop {
+    /// Which announcement.
+    pub sha256: String,
+}
+
+/// Gives an announcement another name.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewName {
+    /// 1 to 40 characters.
+    pub name: String,
+}

@@ -59,6 +59,11 @@ impl Desk {
     pub fn person(&self, user: &str, role: &str, seat: &str) -> Person {
         let account = json!({ "user": user, "name": user, "role": role, "password": PASSWORD });
         self.ok("POST", "/api/accounts", &account);
+        self.back(user, seat)
+    }
+
+    /// Somebody who has been here before.
+    pub fn back(&self, user: &str, seat: &str) -> Person {
         let cookie = sign_in(&self.agent, &self.url, user, seat);
         Person { url: self.url.clone(), agent: self.agent.clone(), cookie }
     }

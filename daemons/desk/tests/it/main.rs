@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod announcements;
 mod centre;
 mod looks;
 mod relay;
 mod snapshots;
+mod voids;

@@ -1,7 +1,7 @@
 //! Recordings: a list, and each take as one MP4 file with byte ranges (RFC 9110 section 14).
 
 use super::App;
-use crate::admit::pass_of;
+use crate::admit::{self, Refused, pass_of};
 use crate::record::library::{self, Entry, Movie};
 use alarm::media::Pass;
 use alarm::{BoxId, Wall};
@@ -34,9 +34,12 @@ fn no(status: StatusCode, why: impl std::fmt::Display) -> No {
 fn pass(app: &App, query: Option<&str>) -> Result<Pass, No> {
     let text = pass_of(query.unwrap_or_default())
         .ok_or_else(|| no(StatusCode::FORBIDDEN, "show a pass: ?pass=..."))?;
-    let key = app.house.told.borrow().pass_key();
-    let key = key.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, "the desk has not been heard yet"))?;
-    key.judge(text, app.house.clock.now()).map_err(|why| no(StatusCode::FORBIDDEN, why))
+    let read = admit::read(&app.house.told.borrow(), text, app.house.clock.now());
+    read.map_err(|why| {
+        let heard =
+            if why == Refused::NoDesk { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::FORBIDDEN };
+        no(heard, why)
+    })
 }
 
 /// Whether a pass opens a take: of its boxes since its time, or of its own room.
@@ -193,6 +196,7 @@ mod tests {
             boxes: vec![BoxId::new("school-1").unwrap()],
             publish: false,
             recordings_since: Some(Wall::from_millis(1000)),
+            line: 0,
         };
         let at = Wall::from_millis;
         for (take, began, open) in [

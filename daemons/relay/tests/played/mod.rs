@@ -130,6 +130,7 @@ impl Centre {
             boxes: vec![name(of)],
             publish: true,
             recordings_since: Some(Wall::default()),
+            line: 5,
         }
     }
 

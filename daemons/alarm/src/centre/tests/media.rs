@@ -76,7 +76,8 @@ fn a_relay_is_told_what_changes_and_nothing_else() {
     let [ToBox::Room(answered)] = &told(&story)[..] else { panic!("one room") };
     assert_eq!(answered.host, Some(seat(1)));
     story.add(story.centre.lose_seat(&seat(1)));
-    let [ToBox::Room(lost)] = &told(&story)[..] else { panic!("one room") };
+    let [ToBox::Void(void), ToBox::Room(lost)] = &told(&story)[..] else { panic!("one room") };
+    assert_eq!(void.seat, Some(seat(1)), "nor sees anything with the pass that it had");
     assert_eq!(lost.host, None, "a host that has gone is heard no more");
     story.add(story.centre.revoke(&school(1), Actor::Desk).unwrap());
     assert_eq!(told(&story), [ToBox::MemberGone { name: school(1) }]);

@@ -73,6 +73,9 @@ export const withdraw = (id: number) => change(id, 'withdraw', () => api.withdra
 export const progress = (id: number, step: string) => change(id, step, () => api.progress(id, step));
 export const close = (id: number, how: Close) => change(id, 'close', () => api.close(id, how));
 
+export const beginLoop = (id: number, sha256: string) => change(id, 'loop', () => api.beginLoop(id, sha256));
+export const endLoop = (id: number, broken = false) => change(id, 'loop-end', () => api.endLoop(id, broken));
+
 /** Answers and brings the incident to the middle. */
 export function answer(id: number): Promise<boolean> {
   store.selected = id;

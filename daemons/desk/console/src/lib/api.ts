@@ -2,8 +2,8 @@
 // cannot send.
 
 import type {
-  Account, Appliance, Close, Hold, Incident, Line, Me, NewAccount, NewBox, NewSetup, NewWatch, Pass, Problem, Role, Setup,
-  SignIn, Site, Snapshot, State, Ticket,
+  Account, Announcement, Appliance, Close, Hold, Incident, Line, Me, NewAccount, NewBox, NewLoop, NewName, NewSetup,
+  NewWatch, Pass, Problem, Role, Setup, SignIn, Site, Snapshot, State, Ticket,
 } from './types';
 
 /** The desk said no, or did not answer at all (`offline`). */
@@ -86,6 +86,19 @@ export const api = {
   snapshot: (id: number, take: string, at: number, jpeg: Blob) =>
     post<Snapshot>(`incidents/${id}/snapshots?take=${name(take)}&at=${Math.round(at)}`, jpeg),
   snapshotUrl: (sha256: string) => `/api/snapshots/${name(sha256)}`,
+
+  announce: (called: string, file: Blob) => post<Announcement>(`announcements?name=${name(called)}`, file),
+  renameAnnouncement: (sha256: string, called: string) =>
+    put<Announcement>(`announcements/${name(sha256)}`, { name: called } satisfies NewName),
+  removeAnnouncement: (sha256: string) => remove<unknown>(`announcements/${name(sha256)}`),
+  announcementUrl: (sha256: string) => `/api/announcements/${name(sha256)}`,
+  announcementSound: async (sha256: string): Promise<ArrayBuffer> => {
+    const answer = await fetch(`/api/announcements/${name(sha256)}`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw await problem(answer);
+    return answer.arrayBuffer();
+  },
+  beginLoop: (id: number, sha256: string) => post<Incident>(`incidents/${id}/loop`, { sha256 } satisfies NewLoop),
+  endLoop: (id: number, broken: boolean) => remove<Incident>(`incidents/${id}/loop${broken ? '?broken=true' : ''}`),
 
   accounts: () => get<Account[]>('accounts'),
   addAccount: (user: string, person: string, role: Role, password: string) =>

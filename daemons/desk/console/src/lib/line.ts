@@ -11,10 +11,10 @@ type Fields = Record<string, unknown>;
 
 /** Fields that say nothing new beside the incident: its own number, numbers of notices, the kind of notice. */
 const HIDDEN = new Set([
-  'event', 'incident', 'id', 'of', 'at', 'is', 'from', 'recorded', 'number', 'sha256', 'chain', 'bytes', 'track', 'length', 'shown', 'relay', 'held',
+  'event', 'incident', 'id', 'of', 'at', 'is', 'from', 'recorded', 'number', 'sha256', 'chain', 'bytes', 'track', 'length', 'shown', 'relay', 'held', 'until',
 ]);
 const GROUPS: Record<string, string> = {
-  step: 'step', outcome: 'outcome', nature: 'nature', mode: 'mode', kind: 'kind', fault: 'fault', path: 'path', by: 'actor',
+  step: 'step', outcome: 'outcome', nature: 'nature', mode: 'mode', kind: 'kind', fault: 'fault', path: 'path', by: 'actor', why: 'why',
 };
 
 /** The word for the line: a received notice is named by what it says. */

@@ -1,6 +1,6 @@
 // The state of the centre as this screen has it, and how each server-sent event changes it. Pure.
 
-import type { Appliance, Fault, Figures, Incident, Seat, Site, State } from './types';
+import type { Announcement, Appliance, Fault, Figures, Incident, Seat, Site, State } from './types';
 
 export type Change =
   | { type: 'state'; data: State }
@@ -10,10 +10,11 @@ export type Change =
   | { type: 'seats'; data: Seat[] }
   | { type: 'faults'; data: Fault[] }
   | { type: 'figures'; data: Figures }
+  | { type: 'announcements'; data: Announcement[] }
   | { type: 'tick'; data: { seq: number; now: number } };
 
 /** Names of the events that carry data; `reload` does not. */
-export const CHANGES = ['incident', 'box', 'site', 'seats', 'faults', 'figures', 'tick'] as const;
+export const CHANGES = ['incident', 'box', 'site', 'seats', 'faults', 'figures', 'announcements', 'tick'] as const;
 
 /** The next state. Everything but a whole state is ignored until a whole state is there. */
 export function reduce(state: State | null, change: Change): State | null {
@@ -32,6 +33,8 @@ export function reduce(state: State | null, change: Change): State | null {
       return { ...state, faults: change.data };
     case 'figures':
       return { ...state, figures: change.data };
+    case 'announcements':
+      return { ...state, announcements: change.data };
     case 'tick':
       return { ...state, seq: change.data.seq, now: change.data.now };
   }

@@ -8,7 +8,7 @@ export type Mode = 'silent' | 'ordinary';
 export type Role = 'auxiliary' | 'regular' | 'supervisor' | 'commander' | 'technician' | 'administrator';
 export type May =
   | 'acknowledge' | 'answer' | 'transfer' | 'progress' | 'close' | 'test' | 'register' | 'enrol' | 'accounts'
-  | 'watch' | 'hold';
+  | 'watch' | 'hold' | 'announce';
 export type Light = 'off' | 'steady' | 'flashing';
 
 export interface State {
@@ -21,6 +21,7 @@ export interface State {
   seats: Seat[];
   faults: Fault[];
   figures: Figures;
+  announcements: Announcement[];
 }
 
 export interface Incident {
@@ -50,6 +51,7 @@ export interface Incident {
   boxes: string[];
   takes: Take[];
   held: boolean;
+  playing: Playing | null;
 }
 
 export interface Alarm {
@@ -292,4 +294,29 @@ export interface Hold {
 export interface Snapshot {
   sha256: string;
   bytes: number;
+}
+
+export interface Announcement {
+  sha256: string;
+  name: string;
+  bytes: number;
+  length: number;
+  added: number;
+  by: string;
+}
+
+export interface Playing {
+  sha256: string;
+  name: string;
+  seat: string;
+  since: number;
+  until: number;
+}
+
+export interface NewLoop {
+  sha256: string;
+}
+
+export interface NewName {
+  name: string;
 }

@@ -11,6 +11,14 @@ import type { Player, Relay } from './player';
 /** A pass is asked for again this long after a refusal. */
 const AGAIN_MS = 5000;
 
+/** A picture does not wait longer for a desk that may be starting. */
+const DESK_PATIENCE_MS = 2000;
+
+/** A desk that says no, rather than none at all. */
+function refuses(error: unknown): boolean {
+  return error instanceof Refusal && error.status >= 400 && error.status < 500;
+}
+
 export type StageState = LineState | 'no-relay' | 'refused';
 
 export class Stage {
@@ -58,10 +66,16 @@ export class Stage {
     this.#relay = null;
   }
 
-  /** A pass that is still good for a while. */
+  /**
+   * A pass to come in with. A new one each time: the relay may have sent away who had the last, because it has become
+   * void. While the desk does not answer, the last one is shown as long as it is in time.
+   */
   async fresh(): Promise<Pass> {
-    if (this.pass === null || renewIn(this.pass.until, clock.now) === 0) this.pass = await this.#ask();
-    return this.pass;
+    const last = this.pass;
+    const asked = this.#ask().then((pass) => (this.#closed ? pass : (this.pass = pass)));
+    if (last === null || renewIn(last.until, clock.now) === 0) return asked;
+    const late = new Promise<Pass>((show) => setTimeout(() => show(last), DESK_PATIENCE_MS));
+    return Promise.race([asked.catch((error) => (refuses(error) ? Promise.reject(error) : last)), late]);
   }
 
   async #renew(): Promise<void> {

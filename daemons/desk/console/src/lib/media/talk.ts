@@ -1,18 +1,24 @@
-// Whether the site hears this seat. Pure. A silent incident has no value from which anything can be published: only
-// `Voice` can, and only an ordinary incident's host is given one.
+// Whether the site hears this seat, and what. Pure. A silent incident has no value from which anything can be published:
+// only `Voice` can, and only an ordinary incident's host is given one.
 //
 //            press                 hold
 //   muted ──────────▶ pressed    any ─────▶ held (publishes nothing)
 //     ▲ ◀── release ────┘                     │
 //     └──── mute ── latched ◀── latch    ◀────┘ resume: muted
+//
+// Beside these, a message may be played again and again (looped broadcast). It sounds while the state is muted; a voice
+// and a hold interrupt it, and afterwards it goes on.
 
-import type { Pass } from '../types';
+import type { Pass, Playing } from '../types';
 
 /** Nothing can be said, and why. */
 export interface Mute {
   readonly can: false;
   readonly why: 'silent' | 'guest';
 }
+
+/** What is played: as the desk has written it down. */
+export type Message = Pick<Playing, 'sha256' | 'name' | 'since' | 'until'>;
 
 /** The host of an ordinary incident. */
 export interface Voice {
@@ -22,6 +28,8 @@ export interface Voice {
   readonly state: 'muted' | 'pressed' | 'latched' | 'held';
   /** The own picture is sent as well. */
   readonly picture: boolean;
+  /** What is played, again and again. */
+  readonly message: Message | null;
 }
 
 export type Talk = Mute | Voice;
@@ -29,7 +37,7 @@ export type Talk = Mute | Voice;
 export function talk(pass: Pick<Pass, 'mode' | 'publish'>): Talk {
   if (pass.mode !== 'ordinary') return { can: false, why: 'silent' };
   if (pass.publish === null) return { can: false, why: 'guest' };
-  return { can: true, path: pass.publish, state: 'muted', picture: false };
+  return { can: true, path: pass.publish, state: 'muted', picture: false, message: null };
 }
 
 /** A new pass of the same room changes nothing that is going on. */
@@ -62,9 +70,24 @@ export function move(now: Voice, what: Move): Voice {
   }
 }
 
+/** Plays a message, or none. The same one goes on. */
+export function play(now: Voice, message: Message | null): Voice {
+  return now.message?.since === message?.since ? now : { ...now, message };
+}
+
 /** Whether the site hears what is said. */
 export function isHeard(now: Talk): boolean {
   return now.can && (now.state === 'pressed' || now.state === 'latched');
+}
+
+/** Whether the site hears the message. */
+export function plays(now: Talk): boolean {
+  return now.can && now.state === 'muted' && now.message !== null;
+}
+
+/** What the site hears: a voice or a message, never both. */
+export function sounds(now: Talk): { voice: boolean; message: string | null } {
+  return { voice: isHeard(now), message: now.can && plays(now) ? (now.message?.sha256 ?? null) : null };
 }
 
 /** Whether a broadcast exists at all. */
