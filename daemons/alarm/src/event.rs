@@ -358,6 +358,11 @@ impl About {
         Self { name: Some(name), ..Self::default() }
     }
 
+    /// A point of an appliance.
+    pub fn point(name: BoxId, point: PointId) -> Self {
+        Self { name: Some(name), point: Some(point), ..Self::default() }
+    }
+
     /// A path of an appliance.
     pub fn path(name: BoxId, path: PathId) -> Self {
         Self { name: Some(name), path: Some(path), ..Self::default() }

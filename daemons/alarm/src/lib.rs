@@ -21,6 +21,7 @@ pub mod queue;
 pub mod register;
 pub mod role;
 pub mod room;
+pub mod selftest;
 pub mod spool;
 pub mod ticket;
 mod time;

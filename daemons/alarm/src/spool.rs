@@ -173,7 +173,7 @@ impl Spool {
             What::Restored { .. } | What::TamperRestored => {
                 self.held.remove(point);
             }
-            What::Fault { .. } | What::Cleared { .. } => {}
+            What::Fault { .. } | What::Cleared { .. } | What::SelfTest(_) => {}
         }
     }
 

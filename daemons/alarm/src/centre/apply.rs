@@ -55,7 +55,7 @@ impl Centre {
             | Event::PathsDeclared { .. }
             | Event::CertificateRenewed { .. }
             | Event::RenewalConfirmed { .. }
-            | Event::BoxRevoked { .. } => self.registered(event),
+            | Event::BoxRevoked { .. } => self.registered(at, event),
             Event::AccountMade { account, .. } => {
                 self.accounts.insert(account.user.clone(), account.clone());
                 Touched::Quiet
@@ -98,6 +98,7 @@ impl Centre {
             What::TamperRestored => self.fault(about, &Fault::Tampered, None),
             What::Fault { fault } => self.fault(about, fault, Some(arrival.at)),
             What::Cleared { fault } => self.fault(about, fault, None),
+            What::SelfTest(report) => self.selftested(arrival.from, notice, report, arrival.at),
         }
     }
 
@@ -265,7 +266,7 @@ impl Centre {
         Touched::Quiet
     }
 
-    fn registered(&mut self, event: &Event) -> Touched {
+    fn registered(&mut self, at: Wall, event: &Event) -> Touched {
         if let Event::BoxRegistered { name, site, .. } = event {
             let appliance = Appliance {
                 name: name.clone(),
@@ -287,6 +288,7 @@ impl Centre {
             }
             // A relay that begins anew counts anew.
             self.relays.remove(name);
+            self.expect_selftest(name, at);
             return self.keyed(name, key, *until, false);
         }
         if let Event::CertificateRenewed { name, key, until } = event {
@@ -340,6 +342,7 @@ impl Centre {
         self.faults.retain(|(about, _), _| about.name.as_ref() != Some(name));
         self.tickets.retain(|_, ticket| ticket.name != *name);
         self.watches.remove(name);
+        self.selftests.remove(name);
         Touched::Box(name.clone())
     }
 }

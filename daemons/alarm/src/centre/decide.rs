@@ -293,7 +293,7 @@ impl Centre {
                 && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });
-        closed.chain(escalated).chain(self.watches_due(now)).collect()
+        closed.chain(escalated).chain(self.watches_due(now)).chain(self.unproved(now)).collect()
     }
 
     pub(super) fn find(&self, id: IncidentId) -> Result<&Incident, Refused> {

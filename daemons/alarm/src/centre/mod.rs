@@ -11,6 +11,7 @@ mod decide;
 mod film;
 mod look;
 mod plane;
+mod prove;
 mod receive;
 mod register;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use decide::{Refused, SEATS_MAX, WINDOW_LONGEST};
 pub use look::{Picture, SNAPSHOTS_MAX, WATCH_LONGEST, Watching};
 pub use plane::{HOLD_BYTES, Plane};
+pub use prove::Proved;
 pub use receive::Receipt;
 
 /// Closed incidents kept in memory, for lists and figures: some weeks of a large centre. Older ones are in the
@@ -118,6 +120,9 @@ pub struct Centre {
     /// Cameras that seats look at without a press.
     #[serde(default)]
     watches: BTreeMap<BoxId, BTreeMap<SeatId, Watching>>,
+    /// What boxes told of their self-tests.
+    #[serde(default)]
+    selftests: BTreeMap<BoxId, crate::selftest::Record>,
 }
 
 impl Centre {
