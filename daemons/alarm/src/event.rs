@@ -2,6 +2,7 @@
 //! statistic shows is a fold over these.
 
 use crate::announcement::LoopEnd;
+use crate::commission::Missing;
 use crate::incident::{Outcome, Step};
 use crate::media::Recorded;
 use crate::register::{Account, Site};
@@ -221,6 +222,23 @@ pub enum Event {
         /// By whom.
         by: Actor,
     },
+    /// Somebody wants a box to test its points now.
+    SelfTestAsked {
+        /// Which.
+        name: BoxId,
+        /// Who.
+        by: Actor,
+    },
+    /// A box was found in order, or a technician took it as it was.
+    Commissioned {
+        /// Which.
+        name: BoxId,
+        /// By whom; [`Actor::Desk`] when nothing was missing.
+        by: Actor,
+        /// What was missing all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<Missing>,
+    },
     /// An account was made. Its password is not here.
     AccountMade {
         /// The account.
@@ -414,6 +432,11 @@ impl About {
     /// An appliance.
     pub fn appliance(name: BoxId) -> Self {
         Self { name: Some(name), ..Self::default() }
+    }
+
+    /// A point of an appliance.
+    pub fn point(name: BoxId, point: PointId) -> Self {
+        Self { name: Some(name), point: Some(point), ..Self::default() }
     }
 
     /// A path of an appliance.

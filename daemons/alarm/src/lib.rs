@@ -8,6 +8,7 @@
 pub mod announcement;
 pub mod centre;
 pub mod chain;
+pub mod commission;
 pub mod delivery;
 pub mod event;
 pub mod film;
@@ -21,7 +22,9 @@ pub mod point;
 pub mod queue;
 pub mod register;
 pub mod role;
+pub mod rollout;
 pub mod room;
+pub mod selftest;
 pub mod spool;
 pub mod ticket;
 mod time;

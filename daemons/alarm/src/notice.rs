@@ -1,7 +1,7 @@
 //! What a box tells the centre. A notice is made once, at the box, and never altered: the same bytes lie in the
 //! spool, travel on every path and stand in the journal.
 
-use crate::{NoticeId, PointId, Wall};
+use crate::{NoticeId, PointId, Wall, selftest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -69,6 +69,8 @@ pub enum What {
         /// What had been wrong.
         fault: Fault,
     },
+    /// The points of the box have been tested.
+    SelfTest(selftest::Report),
 }
 
 fn is_false(value: &bool) -> bool {
@@ -83,6 +85,7 @@ impl What {
             // With its end: an opening that overtook the end of the one before would be shown as shut.
             Self::Repeat { .. } | Self::Tampered | Self::TamperRestored => Urgency::Soon,
             Self::Restored { .. } | Self::Fault { .. } | Self::Cleared { .. } => Urgency::Later,
+            Self::SelfTest(_) => Urgency::Last,
         }
     }
 }
@@ -94,8 +97,10 @@ pub enum Urgency {
     Alarm,
     /// Repeats and tamper.
     Soon,
-    /// The rest.
+    /// What is wrong, or no longer.
     Later,
+    /// What can wait: a rack that does not know it never takes the place of a fault in the window.
+    Last,
 }
 
 /// How the site is treated while an alarm lasts.
@@ -169,6 +174,10 @@ pub enum Fault {
     RingUnlocked,
     /// The disk for recordings fills; nothing is lost yet.
     RecordingsLow,
+    /// A point was tested and is not proved.
+    SelfTestFailed,
+    /// A point, or a whole box, has not proved itself for [`selftest::UNPROVED_AFTER`].
+    Unproved,
     /// Nothing is recorded: the disk cannot be written, or all that it holds must be kept.
     RecordingStopped,
     /// A word from a newer box that this desk does not know. Shown as it came; never dropped.

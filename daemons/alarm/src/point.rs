@@ -140,14 +140,14 @@ pub enum Reading {
 
 /// What a reading means for a wiring, before it has held for its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sense {
+pub(crate) enum Sense {
     Rest,
     Active,
     Odd(Oddity),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Oddity {
+pub(crate) enum Oddity {
     Cut,
     Short,
     Unreadable,
@@ -163,7 +163,7 @@ impl Oddity {
     }
 }
 
-fn sense(wiring: Wiring, reading: Reading) -> Sense {
+pub(crate) fn sense(wiring: Wiring, reading: Reading) -> Sense {
     match (wiring, reading) {
         (Wiring::Antivalent, Reading::Pair { open: false, closed: true }) => Sense::Rest,
         (Wiring::Antivalent, Reading::Pair { open: true, closed: false }) => Sense::Active,
@@ -297,6 +297,16 @@ impl Watch {
             Settled::Active => State::Active,
             Settled::Faulty(..) => State::Faulty,
         }
+    }
+
+    /// Whether it has settled and nothing is on its way to another state.
+    pub fn is_settled(&self) -> bool {
+        self.since.is_some() && self.state() != State::Unknown && self.deadline().is_none()
+    }
+
+    /// The last press was none that counts: a press soon after it is a new alarm, not a repeat.
+    pub fn forget_press(&mut self) {
+        self.last_press = None;
     }
 
     /// Takes a reading made at `now`. What held until `now` is settled first, so a late call loses nothing.

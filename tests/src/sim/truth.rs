@@ -112,7 +112,11 @@ impl Truth {
                     .ok_or_else(|| format!("box {site} point {point}: nobody pressed for {notice:?}"))?;
                 self.made.insert(notice.id, press);
             }
-            What::Fault { .. } | What::Cleared { .. } | What::Restored { .. } | What::TamperRestored => {}
+            What::Fault { .. }
+            | What::Cleared { .. }
+            | What::Restored { .. }
+            | What::TamperRestored
+            | What::SelfTest(_) => {}
         }
         Ok(())
     }
@@ -188,7 +192,11 @@ impl Second {
             match notice.what {
                 What::Alarm { .. } | What::Repeat { .. } => self.rings(*id, notice.id, *nature, Kind::HoldUp),
                 What::Tampered => self.rings(*id, notice.id, *nature, Kind::Tamper),
-                What::Restored { .. } | What::TamperRestored | What::Fault { .. } | What::Cleared { .. } => {}
+                What::Restored { .. }
+                | What::TamperRestored
+                | What::Fault { .. }
+                | What::Cleared { .. }
+                | What::SelfTest(_) => {}
             }
         }
         if let Event::Acknowledged { incident, .. } = event {

@@ -36,7 +36,7 @@ impl Centre {
                 self.arrived(&arrival, *incident)
             }
             Event::Started { .. } => self.started(at),
-            Event::PasswordChanged { .. } => Touched::Quiet,
+            Event::PasswordChanged { .. } | Event::SelfTestAsked { .. } => Touched::Quiet,
             Event::FaultRaised { about, fault } => self.fault(about.clone(), fault, Some(at)),
             Event::FaultCleared { about, fault } => self.fault(about.clone(), fault, None),
             Event::Acknowledged { incident, .. }
@@ -58,7 +58,8 @@ impl Centre {
             | Event::PathsDeclared { .. }
             | Event::CertificateRenewed { .. }
             | Event::RenewalConfirmed { .. }
-            | Event::BoxRevoked { .. } => self.registered(event),
+            | Event::BoxRevoked { .. } => self.registered(at, event),
+            Event::Commissioned { name, by, .. } => self.commissioned(name, at, by),
             Event::AccountMade { account, .. } => {
                 self.accounts.insert(account.user.clone(), account.clone());
                 Touched::Quiet
@@ -106,6 +107,7 @@ impl Centre {
             What::TamperRestored => self.fault(about, &Fault::Tampered, None),
             What::Fault { fault } => self.fault(about, fault, Some(arrival.at)),
             What::Cleared { fault } => self.fault(about, fault, None),
+            What::SelfTest(report) => self.selftested(arrival.from, notice, report, arrival.at),
         }
     }
 
@@ -274,13 +276,14 @@ impl Centre {
         Touched::Quiet
     }
 
-    fn registered(&mut self, event: &Event) -> Touched {
+    fn registered(&mut self, at: Wall, event: &Event) -> Touched {
         if let Event::BoxRegistered { name, site, .. } = event {
             let appliance = Appliance {
                 name: name.clone(),
                 site: site.clone(),
                 enrolment: Enrolment::Waiting,
                 paths: vec![],
+                commissioned: None,
             };
             self.boxes.insert(name.clone(), appliance);
             return Touched::Box(name.clone());
@@ -296,6 +299,10 @@ impl Centre {
             }
             // A relay that begins anew counts anew.
             self.relays.remove(name);
+            self.expect_selftest(name, at);
+            if let Some(entry) = self.boxes.get_mut(name) {
+                entry.commissioned = None;
+            }
             return self.keyed(name, key, *until, false);
         }
         if let Event::CertificateRenewed { name, key, until } = event {
@@ -349,6 +356,7 @@ impl Centre {
         self.faults.retain(|(about, _), _| about.name.as_ref() != Some(name));
         self.tickets.retain(|_, ticket| ticket.name != *name);
         self.watches.remove(name);
+        self.selftests.remove(name);
         Touched::Box(name.clone())
     }
 }

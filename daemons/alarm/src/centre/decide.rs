@@ -81,6 +81,9 @@ pub enum Refused {
     /// The appliance was revoked; its name is not used again.
     #[error("box {0} is revoked: register a new name")]
     Revoked(BoxId),
+    /// There is no box at a site behind this name yet.
+    #[error("{0} is no enrolled box at a site")]
+    NotEnrolled(BoxId),
     /// The last account that may keep accounts.
     #[error("{0} is the last administrator")]
     LastAdministrator(UserId),
@@ -307,7 +310,12 @@ impl Centre {
                 && now.since(i.received).max(i.received.since(now)) >= ESCALATE_AFTER
         };
         let escalated = self.open.values().filter(late).map(|i| Event::Escalated { incident: i.id });
-        closed.chain(escalated).chain(self.watches_due(now)).chain(self.loops_due(now)).collect()
+        closed
+            .chain(escalated)
+            .chain(self.watches_due(now))
+            .chain(self.loops_due(now))
+            .chain(self.unproved(now))
+            .collect()
     }
 
     pub(super) fn find(&self, id: IncidentId) -> Result<&Incident, Refused> {

@@ -12,6 +12,7 @@ mod decide;
 mod film;
 mod look;
 mod plane;
+mod prove;
 mod receive;
 mod register;
 #[cfg(test)]
@@ -132,6 +133,9 @@ pub struct Centre {
     /// Passes that open nothing any more, newest last.
     #[serde(default)]
     voids: Vec<Void>,
+    /// What boxes told of their self-tests.
+    #[serde(default)]
+    selftests: BTreeMap<BoxId, crate::selftest::Record>,
 }
 
 impl Centre {

@@ -45,7 +45,8 @@ impl Centre {
             | What::Tampered
             | What::TamperRestored
             | What::Fault { .. }
-            | What::Cleared { .. } => Nature::Real,
+            | What::Cleared { .. }
+            | What::SelfTest(_) => Nature::Real,
         };
         let site = self.boxes.get(from).and_then(|appliance| appliance.site.as_ref());
         let testing = site.and_then(|site| self.windows.get(site)).is_some_and(|window| window.is_open(now));
@@ -60,7 +61,7 @@ impl Centre {
                 Some(self.holding(*of).unwrap_or_else(|| self.joined(from, Kind::HoldUp, nature)))
             }
             What::Restored { of } => of.and_then(|of| self.holding(of)),
-            What::TamperRestored | What::Fault { .. } | What::Cleared { .. } => None,
+            What::TamperRestored | What::Fault { .. } | What::Cleared { .. } | What::SelfTest(_) => None,
         }
     }
 

@@ -376,4 +376,5 @@ proptest! {
 
 mod announce;
 mod media;
+mod prove;
 mod voids;

@@ -40,7 +40,8 @@ impl Press {
             | What::Tampered
             | What::TamperRestored
             | What::Fault { .. }
-            | What::Cleared { .. } => None,
+            | What::Cleared { .. }
+            | What::SelfTest(_) => None,
         }
     }
 }

@@ -175,6 +175,20 @@ impl Centre {
         .await
     }
 
+    /// The next result of a self-test.
+    pub(crate) async fn selftest(&mut self) -> alarm::selftest::Report {
+        self.next(|heard| match heard {
+            Heard::Notice(_, Notice { what: What::SelfTest(report), .. }) => Some(report),
+            Heard::Notice(..) | Heard::Status(..) => None,
+        })
+        .await
+    }
+
+    /// Everything that was heard and not asked for yet.
+    pub(crate) fn rest(&mut self) -> Vec<Heard> {
+        std::iter::from_fn(|| self.heard.1.try_recv().ok()).collect()
+    }
+
     /// The next status report of which `holds`.
     pub(crate) async fn status(&mut self, holds: impl Fn(&Status) -> bool) -> Status {
         self.next(|heard| match heard {

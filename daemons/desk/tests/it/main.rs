@@ -5,6 +5,7 @@
 
 mod announcements;
 mod centre;
+mod fleet;
 mod looks;
 mod relay;
 mod snapshots;

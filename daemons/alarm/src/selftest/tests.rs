@@ -1,0 +1,4 @@
+mod model;
+mod record;
+mod schedule;
+mod stroke;
