@@ -344,6 +344,7 @@ mod tests {
                 edges.iter().map(|edge| format!("{}->{} ", edge.line, edge.active)).collect()
             }
             Some(Report::Unreadable { lines, .. }) => format!("unreadable {lines:?}"),
+            Some(Report::Held(_)) => "held".into(),
             None => "end".into(),
         }
     }
@@ -352,7 +353,7 @@ mod tests {
     fn a_device_that_comes_late_goes_and_comes_back() {
         let (bank, hand) = fake::inputs("usb", &["no"]);
         let watchdog = Watchdog::new();
-        let mut heard = start(vec![source(Some(bank), &["no"])], &watchdog).unwrap();
+        let mut heard = start(vec![source(Some(bank), &["no"])], &watchdog, &Looker::default()).unwrap();
         assert_eq!(next(&mut heard), "unreadable [\"no\"]");
         assert_eq!(next(&mut heard), "no=false ");
         hand.set("no", true);

@@ -12,7 +12,7 @@ use played::edge::{Box7, Life};
 use played::{Centre, Door, Heard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PRESS: What = What::Alarm { mode: Mode::Silent, nature: Nature::Real, at_start: false };
 /// Across the button; a busy machine tells late, and no test here counts milliseconds.
@@ -92,7 +92,6 @@ async fn a_relay_proves_its_button_and_the_centre_sees_no_press() {
         let proof = &report.proofs[0];
         assert_eq!((proof.how, &proof.failed), (How::Contact, &None), "{relays} {report:?}");
         assert_eq!(wall.drew.load(Ordering::SeqCst), if relays == EACH { 2 } else { 1 });
-        // What came before the report is gone with it: the next status tells of a button at rest as well.
         nobody_pressed(&centre.rest());
         wall.end().await;
     }
@@ -103,11 +102,9 @@ async fn a_relay_proves_its_button_and_the_centre_sees_no_press() {
 async fn a_finger_beside_the_relay_is_an_alarm() {
     for relays in [ACROSS, EACH] {
         let (mut centre, edge, _doors) = enrolled(relays);
-        let begun = Instant::now();
         let wall = wall(&edge, true);
         let (_, notice) = centre.alarm().await;
         assert_eq!(notice.what, PRESS, "{relays}");
-        println!("{relays:?}: the alarm came {:?} after the start", begun.elapsed());
         wall.finger.store(false, Ordering::SeqCst);
         centre.hears(&What::Restored { of: Some(notice.id) }).await;
         wall.end().await;

@@ -50,13 +50,14 @@ mod tests {
     }
 
     fn good() -> Info {
-        let mut info = Info::default();
-        info.used = true;
-        info.consumer = "onepress-button".into();
-        info.direction = Direction::Input;
-        info.edge_detection = Some(EdgeDetection::BothEdges);
-        info.bias = Some(Kernel::PullUp);
-        info
+        Info {
+            used: true,
+            consumer: "onepress-button".into(),
+            direction: Direction::Input,
+            edge_detection: Some(EdgeDetection::BothEdges),
+            bias: Some(Kernel::PullUp),
+            ..Info::default()
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::fanout::STOCK;
 use crate::centre::Centre;
 use crate::crowd::Plan;
 use crate::crowd::ends::{connect, hear, millis, send};
-use alarm::media::box_prefix;
 use alarm::ticket::Ticket;
 use anyhow::{Context, ensure};
 use link::Clock;
@@ -168,6 +167,6 @@ mod tests {
     #[test]
     fn what_is_below_a_box_is_its_own() {
         let name = alarm::BoxId::new(&boxes::name(0)).unwrap();
-        assert_eq!(box_prefix(&name), format!("box/{}", boxes::name(0)));
+        assert_eq!(alarm::media::box_prefix(&name), format!("box/{}", boxes::name(0)));
     }
 }

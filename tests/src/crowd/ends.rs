@@ -185,7 +185,14 @@ async fn seat_sends(ends: Ends, pass: Value, origin: Origin) -> anyhow::Result<(
     Ok(())
 }
 
-async fn send(origin: &Origin, name: &str, began: SystemTime, video: bool, plan: Plan) -> anyhow::Result<()> {
+/// Publishes a take as long as the plan says.
+pub(crate) async fn send(
+    origin: &Origin,
+    name: &str,
+    began: SystemTime,
+    video: bool,
+    plan: Plan,
+) -> anyhow::Result<()> {
     let mut take = Take::open(origin, name, began, PATIENCE, &content(video))?;
     take.announce()?;
     let begun = Instant::now();

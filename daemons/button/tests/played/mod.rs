@@ -175,11 +175,15 @@ impl Centre {
         .await
     }
 
-    /// The next result of a self-test.
+    /// The next result of a self-test, before which nobody sees anything of it.
     pub(crate) async fn selftest(&mut self) -> alarm::selftest::Report {
         self.next(|heard| match heard {
             Heard::Notice(_, Notice { what: What::SelfTest(report), .. }) => Some(report),
-            Heard::Notice(..) | Heard::Status(..) => None,
+            Heard::Notice(_, notice) => panic!("{notice:?} came before the result"),
+            Heard::Status(_, status) => {
+                assert_ne!(status.points[0].state, alarm::point::State::Active, "{status:?}");
+                None
+            }
         })
         .await
     }

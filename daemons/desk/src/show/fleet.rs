@@ -7,13 +7,13 @@ use alarm::centre::Centre;
 use alarm::commission::{Commissioned, Facts, Missing};
 use alarm::event::{About, Actor};
 use alarm::selftest::Record;
-use alarm::{BoxId, Fault, Wall};
+use alarm::{BoxId, Fault, PathId, Wall};
 
 /// What stands between a box and its service.
 pub(crate) fn missing(centre: &Centre, live: &Live, name: &BoxId) -> Vec<Missing> {
     let Some(entry) = centre.appliance(name) else { return vec![] };
     let known = live.boxes.get(name);
-    let seen = |path| known.and_then(|live| live.paths.get(path)).is_some_and(LivePath::was_seen);
+    let seen = |path: &PathId| known.and_then(|live| live.paths.get(path)).is_some_and(LivePath::was_seen);
     let cameras = live.cameras().filter(|camera| camera.from == *name);
     let facts = Facts {
         record: centre.selftest(name),
