@@ -36,5 +36,5 @@ mod traits;
 pub use bank::Wired;
 pub use board::{Board, ConfigError, OpenError};
 pub use error::{Error, Result, Severity};
-pub use line::{Edge, Line, Reading};
+pub use line::{Edge, Held, Line, Reading};
 pub use traits::{Inputs, Outputs, Supervision};

@@ -68,6 +68,15 @@ pub struct Reading {
     pub active: bool,
 }
 
+/// Whether a line is held as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which line.
+    pub line: Line,
+    /// What is not as it was asked for, in words for a technician.
+    pub wrong: Option<String>,
+}
+
 /// A line changed, or may have changed unseen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {

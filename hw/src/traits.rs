@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Edge, Error, Line, Reading};
+use crate::{Edge, Error, Held, Line, Reading};
 
 /// A bank of inputs on one device: one GPIO chip, one button box, one Modbus unit.
 ///
@@ -25,6 +25,13 @@ pub trait Inputs: Send {
     ///
     /// A device that went silent is an error here too, so that a loop of `wait` alone notices a cut cable.
     fn wait(&mut self, timeout: Duration) -> Result<Vec<Edge>, Error>;
+
+    /// Whether the kernel holds every line as it was asked to. A device that is no GPIO chip is read: an answer is
+    /// all that can be said of it.
+    fn held(&mut self) -> Result<Vec<Held>, Error> {
+        let held = |reading: Reading| Held { line: reading.line, wrong: None };
+        Ok(self.read()?.into_iter().map(held).collect())
+    }
 }
 
 /// A bank of outputs on one device.

@@ -1,6 +1,7 @@
 //! The lines of the journal. An event is a fact: it is only ever added, and everything that a screen, a lamp or a
 //! statistic shows is a fold over these.
 
+use crate::commission::Missing;
 use crate::incident::{Outcome, Step};
 use crate::media::Recorded;
 use crate::register::{Account, Site};
@@ -219,6 +220,23 @@ pub enum Event {
         name: BoxId,
         /// By whom.
         by: Actor,
+    },
+    /// Somebody wants a box to test its points now.
+    SelfTestAsked {
+        /// Which.
+        name: BoxId,
+        /// Who.
+        by: Actor,
+    },
+    /// A box was found in order, or a technician took it as it was.
+    Commissioned {
+        /// Which.
+        name: BoxId,
+        /// By whom; [`Actor::Desk`] when nothing was missing.
+        by: Actor,
+        /// What was missing all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<Missing>,
     },
     /// An account was made. Its password is not here.
     AccountMade {

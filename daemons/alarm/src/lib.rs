@@ -7,6 +7,7 @@
 
 pub mod centre;
 pub mod chain;
+pub mod commission;
 pub mod delivery;
 pub mod event;
 pub mod film;
@@ -20,6 +21,7 @@ pub mod point;
 pub mod queue;
 pub mod register;
 pub mod role;
+pub mod rollout;
 pub mod room;
 pub mod selftest;
 pub mod spool;

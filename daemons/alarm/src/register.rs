@@ -1,5 +1,6 @@
 //! The register: sites, appliances, accounts, tickets. Being in it is the authorisation; there is no other list.
 
+use crate::commission::Commissioned;
 use crate::role::Role;
 use crate::{BoxId, PathId, PointId, SiteId, UserId, Wall};
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,9 @@ pub struct Appliance {
     /// The paths that it says it is set up for.
     #[serde(default)]
     pub paths: Vec<PathId>,
+    /// When it came into service, if it has.
+    #[serde(default)]
+    pub commissioned: Option<Commissioned>,
 }
 
 impl Appliance {

@@ -7,7 +7,7 @@
 
 use crate::media::{self, Recorded, Room};
 use crate::panel::{self, Signals};
-use crate::{BoxId, CameraId, Fault, IncidentId, Notice, NoticeId, PathId, PointId, Wall, point};
+use crate::{BoxId, CameraId, Fault, IncidentId, Notice, NoticeId, PathId, PointId, Wall, What, point};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,8 @@ pub enum ToRack {
     },
     /// Something happened. Repeated until it is ACKed.
     Notice(Notice),
+    /// As a notice, with contents that an older rack does not know and would end the stream for.
+    Report(Notice),
     /// How the box is.
     Status(Status),
     /// How the wall is.
@@ -89,6 +91,13 @@ pub enum ToRack {
     Unknown,
 }
 
+impl ToRack {
+    /// The frame in which a notice travels.
+    pub fn of(notice: Notice) -> Self {
+        if matches!(notice.what, What::SelfTest(_)) { Self::Report(notice) } else { Self::Notice(notice) }
+    }
+}
+
 /// From the rack to a box.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -107,6 +116,11 @@ pub enum ToBox {
     Seen {
         /// The rack's clock.
         now: Wall,
+    },
+    /// Every point is to prove itself now.
+    SelfTest {
+        /// The same on every path: a question that was heard already is no other one.
+        number: u64,
     },
     /// What the wall is to show.
     Signals(Signals),

@@ -8,13 +8,17 @@
 //!    └─┘ tried again     └──── levels read ───┘ ◀─────┘
 //! ```
 
-use hw::{Board, Edge, Error, Inputs, Line, OpenError, Severity};
+use hw::{Board, Edge, Error, Held, Inputs, Line, OpenError, Severity};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use unit::{Progress, Watchdog};
 
 /// How often the levels are read besides the edges: twice in the second in which a cut wire has to be found.
 pub const POLL_EVERY: Duration = Duration::from_millis(500);
+/// How often they are read while the points are tested: a press that a test relay hides is an alarm this much later.
+pub const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// Reports that wait for the core: it takes each in microseconds, so a full queue is a stuck core.
 pub const REPORTS_MAX: usize = 64;
 /// First wait after an error.
@@ -49,6 +53,8 @@ pub enum Report {
     },
     /// What changed, oldest first.
     Edges(Vec<Edge>),
+    /// How the kernel holds the lines of a bank. Their levels were told before.
+    Held(Vec<Held>),
     /// These lines cannot be read.
     Unreadable {
         /// Since when.
@@ -56,6 +62,38 @@ pub enum Report {
         /// Which.
         lines: Vec<Line>,
     },
+}
+
+/// What the threads are to do beside watching.
+#[derive(Clone, Debug, Default)]
+pub struct Looker(Arc<Look>);
+
+#[derive(Debug, Default)]
+struct Look {
+    /// Each number is one question.
+    asked: AtomicU64,
+    often: AtomicBool,
+}
+
+impl Looker {
+    /// Every bank is to say how its lines are held, and to look often from now on.
+    pub fn look(&self) {
+        self.0.often.store(true, Ordering::Relaxed);
+        self.0.asked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// As ever.
+    pub fn rest(&self) {
+        self.0.often.store(false, Ordering::Relaxed);
+    }
+
+    fn every(&self) -> Duration {
+        if self.0.often.load(Ordering::Relaxed) { LOOK_EVERY } else { POLL_EVERY }
+    }
+
+    fn asked(&self) -> u64 {
+        self.0.asked.load(Ordering::Relaxed)
+    }
 }
 
 /// The devices of a board that carry these lines.
@@ -79,10 +117,14 @@ pub fn sources(board: &Board, lines: &[&str]) -> Result<Vec<Source>, OpenError> 
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn start(sources: Vec<Source>, watchdog: &Watchdog) -> std::io::Result<mpsc::Receiver<Report>> {
+pub fn start(
+    sources: Vec<Source>,
+    watchdog: &Watchdog,
+    looker: &Looker,
+) -> std::io::Result<mpsc::Receiver<Report>> {
     let (reports, heard) = mpsc::channel(REPORTS_MAX);
     for source in sources {
-        let scan = Scan { reports: reports.clone(), watchdog: watchdog.clone() };
+        let scan = Scan { reports: reports.clone(), watchdog: watchdog.clone(), looker: looker.clone() };
         std::thread::Builder::new().name("inputs".into()).spawn(move || scan.run(source))?;
     }
     Ok(heard)
@@ -95,6 +137,7 @@ struct Stop;
 struct Scan {
     reports: mpsc::Sender<Report>,
     watchdog: Watchdog,
+    looker: Looker,
 }
 
 impl Scan {
@@ -155,17 +198,25 @@ impl Scan {
     /// Edges as they come and levels in between, until an error.
     fn listen(&self, bank: &mut dyn Inputs, progress: &Progress) -> Result<Error, Stop> {
         let mut polled = Instant::now();
+        let mut answered = self.looker.asked();
         loop {
             progress.beat();
-            match bank.wait(POLL_EVERY) {
+            let every = self.looker.every();
+            match bank.wait(every) {
                 Ok(edges) => self.edges(edges)?,
                 Err(error) => return Ok(error),
             }
-            if polled.elapsed() >= POLL_EVERY {
+            if polled.elapsed() >= every {
                 polled = Instant::now();
                 if let Err(error) = self.poll(bank)? {
                     return Ok(error);
                 }
+            }
+            let asked = self.looker.asked();
+            if std::mem::replace(&mut answered, asked) != asked
+                && let Err(error) = self.tell_held(bank)?
+            {
+                return Ok(error);
             }
         }
     }
@@ -179,6 +230,21 @@ impl Scan {
             Ok((_, edges)) => Ok(Ok(self.edges(edges)?)),
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    fn tell_held(&self, bank: &mut dyn Inputs) -> Result<Result<(), Error>, Stop> {
+        if let Err(error) = self.poll(bank)? {
+            return Ok(Err(error));
+        }
+        let held = match bank.held() {
+            Ok(held) => held,
+            Err(error) => return Ok(Err(error)),
+        };
+        for held in held.iter().filter(|held| held.wrong.is_some()) {
+            tracing::warn!(device = bank.device(), line = %held.line, wrong = ?held.wrong, "a line is not held as it was asked for");
+        }
+        self.tell(Report::Held(held))?;
+        Ok(Ok(()))
     }
 
     fn begin(&self, trouble: &mut Trouble, bank: &dyn Inputs, error: &Error) -> Result<(), Stop> {
@@ -286,7 +352,7 @@ mod tests {
     fn a_device_that_comes_late_goes_and_comes_back() {
         let (bank, hand) = fake::inputs("usb", &["no"]);
         let watchdog = Watchdog::new();
-        let mut heard = start(vec![source(Some(bank), &["no"])], &watchdog).unwrap();
+        let mut heard = start(vec![source(Some(bank), &["no"])], &watchdog, &Looker::default()).unwrap();
         assert_eq!(next(&mut heard), "unreadable [\"no\"]");
         assert_eq!(next(&mut heard), "no=false ");
         hand.set("no", true);

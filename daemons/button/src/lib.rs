@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod inputs;
 mod lamp;
 pub mod links;
+pub mod relays;
 pub mod spool;
 
 pub use daemon::{Button, PROGRAM};

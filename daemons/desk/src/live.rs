@@ -10,6 +10,7 @@ use alarm::{BoxId, Mono, PathId, SeatId, Wall};
 use link::{Handle, Reason};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A seat whose console has been away for this long is lost: time to reload a page or to start the browser again.
 pub(crate) const SEAT_LOST_AFTER: Duration = Duration::from_secs(20);
@@ -31,6 +32,8 @@ pub(crate) struct LiveBox {
     /// What a relay says of itself, and the number of the stream on which it said so.
     pub(crate) relay: Option<(u64, media::Report)>,
     pub(crate) software: Option<String>,
+    /// The number of the last question for a self-test; its status streams pass it on.
+    pub(crate) question: watch::Sender<u64>,
 }
 
 /// One path of an appliance.
@@ -44,6 +47,11 @@ pub(crate) struct LivePath {
 impl LivePath {
     pub(crate) fn is_up(&self) -> bool {
         self.watch.is_up()
+    }
+
+    /// Whether a connection was ever there.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.since.is_some()
     }
 }
 
@@ -60,6 +68,16 @@ impl Live {
         let paths = &mut self.boxes.entry(name.clone()).or_default().paths;
         let new = || LivePath { watch: Watch::expected(clock::mono(), was_lost), link: None, since: None };
         paths.entry(path.clone()).or_insert_with(new);
+    }
+
+    /// Asks a box for a self-test, under a number. False when no path is up.
+    pub(crate) fn ask_selftest(&mut self, name: &BoxId, number: u64) -> bool {
+        let Some(live) = self.boxes.get_mut(name).filter(|live| live.paths.values().any(LivePath::is_up))
+        else {
+            return false;
+        };
+        live.question.send_replace(number);
+        true
     }
 
     /// Paths that the appliance no longer has are no longer watched.

@@ -1,6 +1,9 @@
 //! From the state to what consoles see.
 
+mod fleet;
 mod media;
+
+pub(crate) use fleet::missing;
 
 use crate::live::Live;
 use crate::view;
@@ -152,6 +155,7 @@ pub(crate) fn figures(centre: &Centre, now: Wall) -> view::Figures {
 pub(crate) fn appliance(centre: &Centre, live: &Live, name: &BoxId) -> Option<view::Appliance> {
     let entry = centre.appliance(name)?;
     let cameras = live.cameras().filter(|camera| camera.from == *name).map(media::camera).collect();
+    let all = live;
     let live = live.boxes.get(name);
     let status = live.and_then(|live| live.status.as_ref());
     Some(view::Appliance {
@@ -168,6 +172,11 @@ pub(crate) fn appliance(centre: &Centre, live: &Live, name: &BoxId) -> Option<vi
             Enrolment::Waiting | Enrolment::Revoked => None,
         },
         shown: live.and_then(|live| live.report.as_ref()).map(shown),
+        commission: entry
+            .site
+            .is_some()
+            .then(|| fleet::commission(entry.commissioned.as_ref(), || fleet::missing(centre, all, name))),
+        selftest: centre.selftest(name).and_then(fleet::selftest),
         cameras,
         watching: centre.watchers(name).map(media::watching).collect(),
         relay: live.and_then(|live| live.relay.as_ref()).map(|(_, report)| media::relay(report)),

@@ -1,8 +1,8 @@
 //! What time does: windows close, paths are lost, seats are given up, consoles hear that the desk is alive.
 
-use crate::{Engine, clock};
+use crate::{Engine, clock, show};
 use alarm::Fault;
-use alarm::event::About;
+use alarm::event::{About, Actor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -11,6 +11,8 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Consoles miss three before they say that the desk is lost.
 const SIGN_OF_LIFE_EVERY: u32 = 8;
 const FIGURES_EVERY: u32 = 40;
+/// A technician waits for this beside the box.
+const COMMISSION_EVERY: u32 = 4;
 /// Twenty ticks: a desk that cannot do this is stuck.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
@@ -29,10 +31,25 @@ pub(crate) async fn run(engine: Arc<Engine>, progress: unit::Progress) -> anyhow
         if count.is_multiple_of(SIGN_OF_LIFE_EVERY) {
             engine.tell_tick();
         }
+        if count.is_multiple_of(COMMISSION_EVERY) {
+            commission(&engine);
+        }
         if count.is_multiple_of(FIGURES_EVERY) {
             engine.tell_figures();
         }
         progress.beat();
+    }
+}
+
+/// Boxes of which nothing is missing any more are in service.
+fn commission(engine: &Engine) {
+    let ready = engine.with(|centre, live| {
+        let boxes = centre.uncommissioned().map(|entry| entry.name.clone());
+        boxes.filter(|name| show::missing(centre, live, name).is_empty()).collect::<Vec<_>>()
+    });
+    for name in ready {
+        tracing::info!(%name, "box is in service");
+        engine.write(|centre, _| centre.commission(&name, vec![], Actor::Desk).unwrap_or_default());
     }
 }
 

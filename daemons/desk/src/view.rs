@@ -1,7 +1,10 @@
 //! What the console sees: the shapes of the HTTP interface. Times are Unix milliseconds. Words (kinds, states,
 //! faults, outcomes) are the kebab-case words of the journal; the console translates them.
 
+mod fleet;
 mod media;
+
+pub use fleet::{Commission, Missing, Proof, SelfTest};
 
 pub use media::{Camera, Gap, Hold, NewWatch, Pass, RelayState, Snapshot, Take, Watching};
 
@@ -170,6 +173,10 @@ pub struct Appliance {
     pub certificate_until: Option<i64>,
     /// For a wall: what beacon and siren show.
     pub shown: Option<Shown>,
+    /// Whether it is in service; absent for a wall.
+    pub commission: Option<Commission>,
+    /// Its last self-test.
+    pub selftest: Option<SelfTest>,
     /// Its cameras, as relays know them.
     pub cameras: Vec<Camera>,
     /// Seats that look at its cameras without a press.

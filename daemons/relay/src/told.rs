@@ -94,6 +94,7 @@ impl Told {
             | ToBox::Ack { .. }
             | ToBox::Seen { .. }
             | ToBox::Signals(_)
+            | ToBox::SelfTest { .. }
             | ToBox::Certificate { .. }
             | ToBox::Refused { .. }
             | ToBox::Unknown => {}

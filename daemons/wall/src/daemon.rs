@@ -251,6 +251,7 @@ impl Loop {
             ToRack::Acknowledge { newest } => drop(self.acknowledged.send(newest)),
             ToRack::Hello { .. }
             | ToRack::Notice(_)
+            | ToRack::Report(_)
             | ToRack::Status(_)
             | ToRack::Renew { .. }
             | ToRack::Recorded { .. }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use crate::edges::{Edges, every_line};
-use crate::{Edge, Error, Line, Reading};
+use crate::{Edge, Error, Held, Line, Reading};
 
 /// A fake bank of inputs, all inactive, and the hand that moves them.
 #[must_use]
 pub fn inputs(device: &str, lines: &[&str]) -> (Inputs, InputHand) {
     let lines = lines.iter().map(|&line| Reading { line: line.into(), active: false }).collect();
-    let state = State { lines, edges: Edges::default(), failure: None, tell_all: true };
+    let state = State { lines, edges: Edges::default(), failure: None, tell_all: true, wrong: None };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
     (Inputs { device: device.to_owned(), shared: Arc::clone(&shared) }, InputHand { shared })
 }
@@ -27,6 +27,8 @@ struct State {
     failure: Option<Failure>,
     /// Before the first read and after a failure, as on real devices.
     tell_all: bool,
+    /// A line that is not held as it was asked for, and why.
+    wrong: Option<(Line, String)>,
 }
 
 impl Shared {
@@ -69,6 +71,14 @@ impl crate::Inputs for Inputs {
         state.check(&self.device)?;
         Ok(state.take_edges())
     }
+
+    fn held(&mut self) -> Result<Vec<Held>, Error> {
+        let mut state = self.shared.lock();
+        state.check(&self.device)?;
+        let wrong =
+            |line: &Line| state.wrong.as_ref().filter(|(of, _)| of == line).map(|(_, why)| why.clone());
+        Ok(state.lines.iter().map(|r| Held { line: r.line.clone(), wrong: wrong(&r.line) }).collect())
+    }
 }
 
 /// Moves the lines of a fake bank. Cheap to clone; works from any thread.
@@ -103,6 +113,11 @@ impl InputHand {
             state.set(line, active);
             state.edges.push(Edge { line: line.into(), active, at: Instant::now(), missed: true });
         });
+    }
+
+    /// Somebody else has taken the line: the kernel holds it otherwise than it was asked for.
+    pub fn spoil(&self, line: &str, why: &str) {
+        self.shared.change(|state| state.wrong = Some((line.into(), why.to_owned())));
     }
 
     /// From now on every call fails this way.

@@ -6,12 +6,13 @@ use gpiocdev::Request;
 use gpiocdev::line::{EdgeDetection, EdgeEvent, EdgeKind, Value, Values};
 
 use super::find::{OnChip, find};
+use super::held::wrong;
 use super::sequence::{Continuity, Sequence};
 use super::spec::{Bias, Options, Wanted, chip_name, failed};
 use super::{instant_of, monotonic_now};
 use crate::bank::Bank;
 use crate::edges::{EDGES_MAX, every_line};
-use crate::{Edge, Error, Line, Reading};
+use crate::{Edge, Error, Held, Line, Reading};
 
 /// Finds the lines and requests them, one bank per chip.
 ///
@@ -35,6 +36,7 @@ struct Inputs {
 }
 
 struct Open {
+    chip: gpiocdev::Chip,
     request: Request,
     sequence: Sequence,
 }
@@ -45,7 +47,7 @@ impl Inputs {
             wanted: on.lines.iter().map(|(wanted, _)| wanted.clone()).collect(),
             options: options.clone(),
             bank: bank(on),
-            open: Some(Open { request: request(on, options)?, sequence: Sequence::default() }),
+            open: Some(Open::new(on, options)?),
             tell_all: true,
         })
     }
@@ -58,9 +60,9 @@ impl Inputs {
             let reason = format!("its lines are now spread over {places}; restart the daemon");
             return Err(Error::Refused { device: self.bank.device().to_owned(), reason });
         };
-        let request = request(on, &self.options)?;
+        let open = Open::new(on, &self.options)?;
         self.bank = bank(on);
-        self.open = Some(Open { request, sequence: Sequence::default() });
+        self.open = Some(open);
         Ok(())
     }
 
@@ -114,9 +116,29 @@ impl crate::Inputs for Inputs {
             open.take_edges(bank)
         })
     }
+
+    fn held(&mut self) -> Result<Vec<Held>, Error> {
+        let (wanted, consumer) = (self.wanted.clone(), self.options.consumer.clone());
+        self.with("asking who holds the lines", |open, bank| {
+            let held = |wired: &crate::Wired| {
+                let info = open.chip.line_info(wired.number.into())?;
+                let asked = wanted.iter().find(|wanted| wanted.line == wired.line);
+                let wrong = asked.and_then(|asked| wrong(&info, asked, &consumer));
+                Ok(Held { line: wired.line.clone(), wrong })
+            };
+            bank.wired().iter().map(held).collect()
+        })
+    }
 }
 
 impl Open {
+    fn new(on: &OnChip, options: &Options) -> Result<Self, Error> {
+        let request = request(on, options)?;
+        let chip = gpiocdev::Chip::from_path(&on.chip)
+            .map_err(|error| failed(&chip_name(&on.chip), "opening the chip", error))?;
+        Ok(Self { chip, request, sequence: Sequence::default() })
+    }
+
     /// What the kernel holds, at most its buffer. After a gap the present level of every line follows as missed.
     fn take_edges(&mut self, bank: &Bank) -> gpiocdev::Result<Vec<Edge>> {
         let (mut edges, mut lost) = (Vec::new(), false);

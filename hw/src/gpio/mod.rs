@@ -6,6 +6,7 @@
 
 mod clock;
 mod find;
+mod held;
 mod inputs;
 mod outputs;
 mod sequence;

@@ -33,7 +33,7 @@ impl Centre {
                 self.arrived(&arrival, *incident)
             }
             Event::Started { .. } => self.started(at),
-            Event::PasswordChanged { .. } => Touched::Quiet,
+            Event::PasswordChanged { .. } | Event::SelfTestAsked { .. } => Touched::Quiet,
             Event::FaultRaised { about, fault } => self.fault(about.clone(), fault, Some(at)),
             Event::FaultCleared { about, fault } => self.fault(about.clone(), fault, None),
             Event::Acknowledged { incident, .. }
@@ -56,6 +56,7 @@ impl Centre {
             | Event::CertificateRenewed { .. }
             | Event::RenewalConfirmed { .. }
             | Event::BoxRevoked { .. } => self.registered(at, event),
+            Event::Commissioned { name, by, .. } => self.commissioned(name, at, by),
             Event::AccountMade { account, .. } => {
                 self.accounts.insert(account.user.clone(), account.clone());
                 Touched::Quiet
@@ -273,6 +274,7 @@ impl Centre {
                 site: site.clone(),
                 enrolment: Enrolment::Waiting,
                 paths: vec![],
+                commissioned: None,
             };
             self.boxes.insert(name.clone(), appliance);
             return Touched::Box(name.clone());
@@ -289,6 +291,9 @@ impl Centre {
             // A relay that begins anew counts anew.
             self.relays.remove(name);
             self.expect_selftest(name, at);
+            if let Some(entry) = self.boxes.get_mut(name) {
+                entry.commissioned = None;
+            }
             return self.keyed(name, key, *until, false);
         }
         if let Event::CertificateRenewed { name, key, until } = event {

@@ -80,6 +80,9 @@ pub enum Refused {
     /// The appliance was revoked; its name is not used again.
     #[error("box {0} is revoked: register a new name")]
     Revoked(BoxId),
+    /// There is no box at a site behind this name yet.
+    #[error("{0} is no enrolled box at a site")]
+    NotEnrolled(BoxId),
     /// The last account that may keep accounts.
     #[error("{0} is the last administrator")]
     LastAdministrator(UserId),

@@ -30,7 +30,6 @@ use std::time::Duration;
 pub use decide::{Refused, SEATS_MAX, WINDOW_LONGEST};
 pub use look::{Picture, SNAPSHOTS_MAX, WATCH_LONGEST, Watching};
 pub use plane::{HOLD_BYTES, Plane};
-pub use prove::Proved;
 pub use receive::Receipt;
 
 /// Closed incidents kept in memory, for lists and figures: some weeks of a large centre. Older ones are in the

@@ -1,10 +1,11 @@
 //! Self-tests as the centre sees them: what each point last said, and which have been silent for too long.
 
-use super::{Centre, Touched};
-use crate::event::{About, Event};
-use crate::register::Enrolment;
+use super::{Centre, Refused, Touched};
+use crate::commission::{Commissioned, Missing};
+use crate::event::{About, Actor, Event};
+use crate::register::{Appliance, Enrolment};
 use crate::selftest::{Record, Report, UNPROVED_AFTER};
-use crate::{BoxId, Fault, Notice, PointId, Wall};
+use crate::{BoxId, Fault, Notice, Wall};
 
 impl Centre {
     /// What is known of a box's self-tests.
@@ -65,31 +66,44 @@ impl Centre {
         events
     }
 
-    /// Points proved in their last test and all that are tested, with the slowest, over all boxes in service.
-    pub fn proved(&self) -> Proved {
-        let mut proved = Proved::default();
-        for record in self.selftests.values() {
-            for (point, known) in &record.points {
-                proved.points += 1;
-                if known.failed.is_none() {
-                    proved.passed += 1;
-                }
-                if known.failed.is_none() && proved.slowest.as_ref().is_none_or(|(ms, _)| *ms < known.ms) {
-                    proved.slowest = Some((known.ms, point.clone()));
-                }
-            }
+    /// Somebody wants a box to test its points now.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`], [`Refused::Revoked`], [`Refused::NotEnrolled`].
+    pub fn ask_selftest(&self, name: &BoxId, by: Actor) -> Result<Vec<Event>, Refused> {
+        self.tested(name)?;
+        Ok(vec![Event::SelfTestAsked { name: name.clone(), by }])
+    }
+
+    /// A box is in service: `missing` is what a technician took it without.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`], [`Refused::Revoked`], [`Refused::NotEnrolled`].
+    pub fn commission(&self, name: &BoxId, missing: Vec<Missing>, by: Actor) -> Result<Vec<Event>, Refused> {
+        self.tested(name)?;
+        let known = self.boxes.get(name).is_some_and(|entry| entry.commissioned.is_some());
+        Ok(if known { vec![] } else { vec![Event::Commissioned { name: name.clone(), by, missing }] })
+    }
+
+    /// Enrolled boxes at sites that are not in service yet.
+    pub fn uncommissioned(&self) -> impl Iterator<Item = &Appliance> {
+        self.boxes.values().filter(|entry| entry.commissioned.is_none() && is_tested(entry))
+    }
+
+    pub(super) fn commissioned(&mut self, name: &BoxId, at: Wall, by: &Actor) -> Touched {
+        if let Some(entry) = self.boxes.get_mut(name) {
+            entry.commissioned = Some(Commissioned { at, by: by.clone() });
         }
-        proved
+        Touched::Box(name.clone())
+    }
+
+    fn tested(&self, name: &BoxId) -> Result<(), Refused> {
+        self.in_service(name)?;
+        let tested = self.boxes.get(name).is_some_and(is_tested);
+        tested.then_some(()).ok_or_else(|| Refused::NotEnrolled(name.clone()))
     }
 }
 
-/// How many points are proved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proved {
-    /// All that are tested.
-    pub points: usize,
-    /// Those that passed their last test.
-    pub passed: usize,
-    /// The slowest of them: milliseconds, and which.
-    pub slowest: Option<(u32, PointId)>,
+fn is_tested(entry: &Appliance) -> bool {
+    entry.site.is_some() && matches!(entry.enrolment, Enrolment::Enrolled { .. })
 }

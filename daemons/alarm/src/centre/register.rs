@@ -65,7 +65,7 @@ impl Centre {
         Ok(vec![Event::BoxRevoked { name: name.clone(), by }])
     }
 
-    fn in_service(&self, name: &BoxId) -> Result<(), Refused> {
+    pub(super) fn in_service(&self, name: &BoxId) -> Result<(), Refused> {
         match self.boxes.get(name).map(|appliance| &appliance.enrolment) {
             None => Err(Refused::NotFound { what: "box", name: name.to_string() }),
             Some(Enrolment::Revoked) => Err(Refused::Revoked(name.clone())),

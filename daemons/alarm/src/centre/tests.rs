@@ -375,3 +375,4 @@ proptest! {
 }
 
 mod media;
+mod prove;

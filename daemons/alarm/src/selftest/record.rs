@@ -69,10 +69,11 @@ impl Record {
 
     /// Takes a report of a test that was done at `at`. The points that the box no longer has.
     pub fn take(&mut self, report: &Report, at: Wall) -> Vec<PointId> {
-        if report.run < self.run {
+        // A box whose clock has gone back counts lower: then the time at which it was tested decides.
+        if report.run < self.run && self.tested.is_some_and(|tested| at <= tested) {
             return self.take_older(report, at);
         }
-        if report.run > self.run {
+        if report.run != self.run {
             self.run = report.run;
             self.parts.clear();
             self.whole = false;

@@ -179,9 +179,9 @@ impl Run {
         self.orders.pop_front()
     }
 
-    /// Whether a relay may be drawn.
-    pub fn is_drawing(&self) -> bool {
-        self.drawn.is_some()
+    /// Whether what a point has settled on is a relay's press: nobody is to see it.
+    pub fn claims(&self, place: usize) -> bool {
+        self.drawn.as_ref().is_some_and(|drawn| drawn.place == place && drawn.stroke.is_claimed())
     }
 
     fn drawn_at(&mut self, place: usize) -> Option<&mut Drawn> {

@@ -15,6 +15,8 @@ pub const LONGEST_BETWEEN: Duration = Duration::from_secs(25 * 60 * 60 + 30 * 60
 /// A test that was broken off, or that failed, is done again after this: half of the time for which a box keeps
 /// silent after a silent alarm has passed by then, and a technician at the button has gone.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(20 * 60);
+/// Tests that are done again in a row: a fault that stays is told three times, and then once a day.
+const AGAIN_MAX: u32 = 3;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MINUTE_MS: i64 = 60 * 1000;
 const MINUTES: u32 = 24 * 60;
@@ -79,13 +81,14 @@ pub struct Schedule {
     day: Option<i64>,
     last: Option<Mono>,
     again: Option<Mono>,
+    tries: u32,
     asked: bool,
 }
 
 impl Schedule {
     /// Tests at `at`, later by what `name` says.
     pub fn new(at: At, name: &str) -> Self {
-        Self { at, late_ms: spread_ms(name), day: None, last: None, again: None, asked: false }
+        Self { at, late_ms: spread_ms(name), day: None, last: None, again: None, tries: 0, asked: false }
     }
 
     /// The box has a name now, and should be tested under it.
@@ -122,7 +125,8 @@ impl Schedule {
 
     /// One has ended, and is to be done again soon when it was not `whole`.
     pub fn handle_ended(&mut self, whole: bool, now: Mono) {
-        self.again = (!whole).then(|| now + AGAIN_AFTER);
+        self.tries = if whole || self.tries >= AGAIN_MAX { 0 } else { self.tries + 1 };
+        self.again = (self.tries > 0).then(|| now + AGAIN_AFTER);
     }
 
     fn day_of(&self, wall: Wall) -> i64 {

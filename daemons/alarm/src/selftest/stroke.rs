@@ -261,6 +261,11 @@ impl Stroke {
         }
     }
 
+    /// Whether the press that the point has settled on is the relay's: nobody is to see it.
+    pub fn is_claimed(&self) -> bool {
+        self.claimed
+    }
+
     /// The next thing to do. Call until `None`.
     pub fn poll(&mut self) -> Option<Step> {
         (!self.steps.is_empty()).then(|| self.steps.remove(0))

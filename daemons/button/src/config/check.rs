@@ -2,6 +2,7 @@ use super::raw::{Lamp, Network, Path, Raw};
 use super::{Config, Way, point};
 use crate::core::Supervised;
 use alarm::point::Kind;
+use alarm::selftest::At;
 use alarm::wire::{PATHS_MAX, POINTS_MAX};
 use alarm::{Mode, PathId};
 use hw::Board;
@@ -25,6 +26,7 @@ impl unit::Config for Raw {
         let paths = paths(self.paths)?;
         let state_dir = self.state_dir.unwrap_or_else(|| unit::state_dir(STATE_DIR));
         let points = points(&self.points, &board)?;
+        let self_test = self_test(self.self_test.as_deref())?;
         let lamp = self.lamp.map(|lamp| check_lamp(lamp, &board, &points)).transpose()?;
         Ok(Config {
             board,
@@ -33,6 +35,7 @@ impl unit::Config for Raw {
             control: self.control,
             paths,
             points,
+            self_test,
             lamp,
         })
     }
@@ -131,6 +134,7 @@ fn points(raw: &[super::raw::Point], board: &Board) -> Result<Vec<Supervised>, W
     }
     let mut names = BTreeSet::new();
     let mut lines = BTreeSet::new();
+    let mut relays = BTreeSet::new();
     let mut points = Vec::new();
     for (place, raw) in raw.iter().enumerate() {
         let check = point::Check { raw, place, board };
@@ -148,9 +152,22 @@ fn points(raw: &[super::raw::Point], board: &Board) -> Result<Vec<Supervised>, W
                 return Err(check.wrong(key, reason, "give every contact a line of its own"));
             }
         }
+        for (key, output) in check.relays() {
+            if !relays.insert(output.to_owned()) {
+                let reason = format!("another contact has test relay {output:?} already");
+                return Err(check.wrong(key, reason, "give every contact a relay of its own"));
+            }
+        }
         points.push(supervised);
     }
     Ok(points)
+}
+
+fn self_test(text: Option<&str>) -> Result<At, Wrong> {
+    let bad = |error: alarm::selftest::BadAt| {
+        Wrong::new("self-test", error.to_string(), "give a time as in \"03:30+08:00\", or leave the key out")
+    };
+    text.map_or_else(|| Ok(At::default()), |text| text.parse().map_err(bad))
 }
 
 fn check_lamp(lamp: Lamp, board: &Board, points: &[Supervised]) -> Result<String, Wrong> {
@@ -158,6 +175,11 @@ fn check_lamp(lamp: Lamp, board: &Board, points: &[Supervised]) -> Result<String
     if !points.iter().any(ordinary) {
         let remedy = "remove [lamp], or give a button mode = \"ordinary\"";
         return Err(Wrong::new("lamp", "no button is in ordinary mode, so it would never be lit", remedy));
+    }
+    let tests = points.iter().flat_map(|point| &point.relays);
+    if tests.into_iter().any(|test| test.output == lamp.output) {
+        let remedy = "give the lamp an output of its own";
+        return Err(Wrong::new("lamp.output", "a test relay has this output", remedy));
     }
     if !board.outputs().any(|output| output == lamp.output) {
         let known: Vec<_> = board.outputs().collect();

@@ -8,6 +8,7 @@ mod raw;
 pub use raw::{Lamp, Network, Path, Point, Raw, WhatIs};
 
 use crate::core::Supervised;
+use alarm::selftest::At;
 use hw::Board;
 use link::client;
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub struct Config {
     pub paths: Vec<Way>,
     /// The points of the box.
     pub points: Vec<Supervised>,
+    /// When the points are tested.
+    pub self_test: At,
     /// The output of the local lamp.
     pub lamp: Option<String>,
 }

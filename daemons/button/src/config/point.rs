@@ -1,8 +1,9 @@
 use super::check::NAME_REMEDY;
 use super::raw::{Point, WhatIs};
-use crate::core::{Contacts, Supervised};
+use crate::core::{Contacts, Supervised, TestRelay};
 use alarm::PointId;
 use alarm::point::{self, DEBOUNCE, DEBOUNCE_LONGEST, DISCREPANCY_LONGEST, Kind, Timing, Wiring};
+use alarm::selftest::{DROP, DROP_LONGEST, DROP_SHORTEST, Relay};
 use hw::Board;
 use std::fmt::Display;
 use std::time::Duration;
@@ -26,8 +27,61 @@ impl Check<'_> {
         let kind = self.kind()?;
         let timing = self.timing(kind)?;
         let contacts = self.contacts()?;
+        let relays = self.test_relays(kind)?;
         let point = point::Point { id, kind, wiring: self.raw.wiring, timing };
-        Ok(Supervised { point, contacts })
+        Ok(Supervised { point, contacts, relays })
+    }
+
+    /// The outputs of test relays that are named, with their keys.
+    pub(super) fn relays(&self) -> Vec<(&'static str, &str)> {
+        let raw = self.raw;
+        let named = [("test", &raw.test), ("test-no", &raw.test_no), ("test-nc", &raw.test_nc)];
+        named.into_iter().filter_map(|(key, output)| Some((key, output.as_deref()?))).collect()
+    }
+
+    fn test_relays(&self, kind: Kind) -> Result<Vec<TestRelay>, Wrong> {
+        let named = self.relays();
+        let drop = self.raw.test_drop_ms.map(Duration::from_millis);
+        let drop = self.within("test-drop-ms", drop, DROP, DROP_SHORTEST..=DROP_LONGEST)?;
+        let Some((first, _)) = named.first() else {
+            return match self.raw.test_drop_ms {
+                Some(_) => {
+                    Err(self.wrong("test-drop-ms", "there is no test relay", "remove it, or give `test`"))
+                }
+                None => Ok(vec![]),
+            };
+        };
+        if !matches!(kind, Kind::HoldUp { .. }) {
+            return Err(self.wrong(first, "is for buttons only", "remove it, or give kind = \"hold-up\""));
+        }
+        if self.raw.test.is_some() && named.len() > 1 {
+            let remedy = "give `test`, or better `test-no` and `test-nc`, not both";
+            return Err(self.wrong("test", "the contacts have relays of their own", remedy));
+        }
+        if self.raw.wiring != Wiring::Antivalent && self.raw.test.is_none() {
+            return Err(self.wrong(first, "a single contact has one relay", "give `test` instead"));
+        }
+        let known: Vec<_> = self.board.outputs().collect();
+        named.into_iter().map(|(key, output)| self.test_relay(key, output, drop, &known)).collect()
+    }
+
+    fn test_relay(
+        &self,
+        key: &'static str,
+        output: &str,
+        drop: Duration,
+        known: &[&str],
+    ) -> Result<TestRelay, Wrong> {
+        if !known.contains(&output) {
+            let remedy = format!("the board's outputs are: {}", known.join(", "));
+            return Err(self.wrong(key, format!("the board has no output {output:?}"), remedy));
+        }
+        let relay = match key {
+            "test-no" => Relay { drop, ..Relay::open() },
+            "test-nc" => Relay { drop, ..Relay::closed() },
+            _ => Relay::press(drop),
+        };
+        Ok(TestRelay { output: output.to_owned(), relay })
     }
 
     /// The lines that are named, with their keys.

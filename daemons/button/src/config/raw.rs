@@ -29,6 +29,9 @@ pub struct Raw {
     /// The lamp that shows that an ordinary alarm was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lamp: Option<Lamp>,
+    /// When the points are tested: a time of day with its distance from UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_test: Option<String>,
     /// The ways to the rack.
     #[serde(default, rename = "path")]
     pub paths: Vec<Path>,
@@ -107,6 +110,18 @@ pub struct Point {
     /// How long a pair may disagree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discrepancy_ms: Option<u64>,
+    /// The output of a test relay across the whole button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// The output of a test relay that closes the normally open contact of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_no: Option<String>,
+    /// The output of a test relay that opens the normally closed contact of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_nc: Option<String>,
+    /// How long a test relay's contact may still be seen moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_drop_ms: Option<u64>,
     /// Presses within this time belong together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat_s: Option<u64>,

@@ -18,6 +18,8 @@ pub enum Request {
         #[serde(default)]
         nature: Nature,
     },
+    /// Every point is to prove itself now. The results go to the desk.
+    SelfTest,
     /// How the box is.
     Status,
     /// Every alarm of the last minutes and from now on, on this connection, which answers nothing else then.
@@ -78,6 +80,8 @@ pub enum Answer {
         /// It is on the disk. If not, the spool is damaged and it is on its way from memory.
         spooled: bool,
     },
+    /// The points are being tested.
+    Testing,
     /// How the box is.
     Status(Overview),
     /// Nothing was done.
@@ -152,6 +156,7 @@ mod tests {
                 Request::Press { point, mode: None, nature: Nature::Test },
             ),
             (r#"{"do":"press"}"#, Request::Press { point: None, mode: None, nature: Nature::Real }),
+            (r#"{"do":"self-test"}"#, Request::SelfTest),
             (r#"{"do":"status"}"#, Request::Status),
             (r#"{"do":"watch"}"#, Request::Watch),
         ];

@@ -67,6 +67,11 @@ impl Levels {
         self.contacts.iter().position(|contacts| contacts.lines().contains(&line))
     }
 
+    /// The lines of a point.
+    pub(super) fn lines(&self, place: Place) -> Vec<&Line> {
+        self.contacts[place].lines()
+    }
+
     fn readings(&self, mut touched: Vec<Place>) -> Vec<(Place, Reading)> {
         touched.sort_unstable();
         touched.dedup();

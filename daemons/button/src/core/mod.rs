@@ -12,19 +12,23 @@ mod keep;
 mod lamp;
 mod notices;
 mod points;
+mod prove;
 
 pub use contacts::Contacts;
 pub use keep::{RETRY_EVERY, WRITE_LIMIT, Write, Written};
 pub use lamp::{LIT_FOR, Lamp, OrdinaryPress, Press, SilentPress};
 pub use points::{CALM, Heard, SAME_PRESS, Supervised};
+pub use prove::{START_WITHIN, TestRelay};
 
 use alarm::delivery::Send;
 use alarm::point::{DEBOUNCE_LONGEST, State};
+use alarm::selftest::At;
 use alarm::spool::Spool;
-use alarm::wire::Status;
+use alarm::wire::{PointStatus, Status};
 use alarm::{Fault, Mode, Mono, Nature, Notice, NoticeId, PathId, PointId, Wall};
 use keep::{Disk, Keep};
 use points::Points;
+use prove::Prove;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -58,6 +62,15 @@ pub enum Action {
     Hurry,
     /// Switch the lamp.
     Lamp(bool),
+    /// Ask every device how the kernel holds its lines, and look at them often until told otherwise.
+    Look(bool),
+    /// Switch a test relay, and say how that ended.
+    Relay {
+        /// The board's output.
+        output: String,
+        /// On or off.
+        on: bool,
+    },
     /// Answer whoever pressed by software.
     Answer {
         /// The alarm.
@@ -75,6 +88,8 @@ pub struct Setup {
     pub spool: Spool,
     /// How the spool file was found.
     pub found: Found,
+    /// When the points are tested.
+    pub selftest: At,
     /// Makes the id of a notice.
     pub ids: Box<dyn FnMut(Wall) -> NoticeId + std::marker::Send>,
 }
@@ -110,6 +125,7 @@ pub struct Core {
     actions: VecDeque<Action>,
     /// Alarms that watchers have not been told of.
     raised: VecDeque<Notice>,
+    prove: Prove,
 }
 
 impl Core {
@@ -130,6 +146,7 @@ impl Core {
             dropped: 0,
             actions: VecDeque::new(),
             raised: VecDeque::new(),
+            prove: Prove::new(setup.selftest, now),
         };
         core.remember_alarms(now);
         core.tell_of_waiting_alarms();
@@ -143,7 +160,10 @@ impl Core {
     /// Something was heard of the inputs, at `at`.
     pub fn handle_heard(&mut self, heard: Heard, at: Mono, now: Now) {
         let told = self.points.handle_heard(heard, at);
+        let noticed = self.points.take_noticed();
+        self.prove_noticed(noticed);
         self.tell(told, now);
+        self.prove(now);
     }
 
     /// Settles what is due.
@@ -153,6 +173,7 @@ impl Core {
         let disk = self.keep.handle_time(now.mono);
         self.handle_disk(disk, now);
         self.lamp.handle_time(now.mono);
+        self.prove(now);
     }
 
     /// Somebody pressed by software. The answer comes as an [`Action::Answer`] with this id.
@@ -172,7 +193,7 @@ impl Core {
         let id = self.press(point.clone(), mode, nature, now);
         // The contact itself is at rest: a press found there later is another one.
         if let (Some(point), Some(place)) = (point, place)
-            && self.points.state(place) != State::Active
+            && self.state(place) != State::Active
         {
             self.restored(point, now);
         }
@@ -237,7 +258,8 @@ impl Core {
 
     /// When [`Core::handle_time`] and [`Core::poll_action`] have something to do by themselves.
     pub fn deadline(&self) -> Option<Mono> {
-        let parts = [self.points.deadline(), self.keep.deadline(), self.lamp.deadline()];
+        let parts =
+            [self.points.deadline(), self.keep.deadline(), self.lamp.deadline(), self.prove.deadline()];
         parts.into_iter().flatten().min()
     }
 
@@ -246,7 +268,9 @@ impl Core {
         let unsure = (!now.sure).then_some(Fault::ClockUnsure);
         Status {
             now: now.wall,
-            points: self.points.status(),
+            points: (0..self.points.count())
+                .map(|place| PointStatus { state: self.state(place), ..self.points.status(place) })
+                .collect(),
             waiting: u32::try_from(self.keep.waiting()).unwrap_or(u32::MAX),
             faults: self.faults.iter().cloned().chain(unsure).collect(),
         }

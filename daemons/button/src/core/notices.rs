@@ -1,5 +1,6 @@
 //! From what a point settled on to a notice, and who is to hear of it.
 
+use super::contacts::Place;
 use super::keep::Disk;
 use super::points::Told;
 use super::{Action, Core, NoSuchButton, Now, RAISED_MAX, SILENCE_AFTER};
@@ -9,12 +10,16 @@ use alarm::{Fault, Mode, Mono, Nature, Notice, NoticeId, PointId, What};
 
 impl Core {
     pub(super) fn tell(&mut self, told: Vec<Told>, now: Now) {
-        for (place, outcome) in told {
-            let point = self.points.point(place);
-            let (id, kind) = (point.id.clone(), point.kind);
-            self.tell_one(id, kind, outcome, now);
+        for (place, outcome) in self.without_relays(told, now) {
+            self.tell_of(place, outcome, now);
         }
         self.restore_what_was_found_at_rest(now);
+    }
+
+    pub(super) fn tell_of(&mut self, place: Place, outcome: Outcome, now: Now) {
+        let point = self.points.point(place);
+        let (id, kind) = (point.id.clone(), point.kind);
+        self.tell_one(id, kind, outcome, now);
     }
 
     /// Faults that an earlier life told of, and whose end no reading of a point will tell.
@@ -103,9 +108,8 @@ impl Core {
 
     /// Whether a silent alarm stands or was raised a short while ago.
     pub(super) fn silence_stands(&self, now: Mono) -> bool {
-        let pressed = (0..self.points.count()).any(|place| {
-            is_silent(self.points.point(place).kind) && self.points.state(place) == State::Active
-        });
+        let pressed = (0..self.points.count())
+            .any(|place| is_silent(self.points.point(place).kind) && self.state(place) == State::Active);
         pressed || self.silent.is_some_and(|at| now.since(at) < SILENCE_AFTER)
     }
 
@@ -151,6 +155,7 @@ impl Core {
     }
 
     fn alarm(&mut self, point: Option<PointId>, what: What, now: Now) -> NoticeId {
+        self.break_off_test(now);
         if let What::Alarm { mode: Mode::Silent, .. } = what {
             self.silent = Some(now.mono);
         }
@@ -192,7 +197,7 @@ impl Core {
         matches!(kind, Some(Kind::HoldUp { latching: true, .. }))
     }
 
-    fn notice(&mut self, point: Option<PointId>, what: What, now: Now) -> NoticeId {
+    pub(super) fn notice(&mut self, point: Option<PointId>, what: What, now: Now) -> NoticeId {
         let id = (self.ids)(now.wall);
         self.keep.handle_notice(Notice { id, point, at: now.wall, clock_sure: now.sure, what })
     }

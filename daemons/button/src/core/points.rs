@@ -8,7 +8,7 @@ use alarm::{Fault, Mono, PointId};
 use hw::Line;
 use std::time::Duration;
 
-use super::Now;
+use super::{Now, TestRelay};
 
 /// A momentary button that was reported this recently and is found pressed is still held by the same finger: a
 /// restart takes seconds, an update of the box some minutes.
@@ -23,6 +23,8 @@ pub struct Supervised {
     pub point: Point,
     /// Where it is.
     pub contacts: Contacts,
+    /// What moves them for a self-test.
+    pub relays: Vec<TestRelay>,
 }
 
 /// What was heard of the inputs.
@@ -45,15 +47,28 @@ pub enum Heard {
 
 pub(super) type Told = (Place, Outcome);
 
+/// A reading as it was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noticed {
+    pub(super) place: Place,
+    pub(super) reading: Reading,
+    /// The device told it by itself, and lost nothing before it.
+    pub(super) edge: bool,
+    pub(super) at: Mono,
+}
+
 pub(super) struct Points {
     watches: Vec<Watch>,
     levels: Levels,
     /// Until when edges count as missed, for each point.
     missed: Vec<Option<Mono>>,
+    relays: Vec<Vec<TestRelay>>,
+    noticed: Vec<Noticed>,
 }
 
 impl Points {
     pub(super) fn new(points: Vec<Supervised>, spool: &Spool, now: Now) -> Self {
+        let relays = points.iter().map(|supervised| supervised.relays.clone()).collect();
         let levels = Levels::new(points.iter().map(|supervised| supervised.contacts.clone()).collect());
         let watch = |supervised: Supervised| {
             let before = before(supervised.point.kind, spool.held(&supervised.point.id), now);
@@ -61,7 +76,7 @@ impl Points {
             Watch::new(supervised.point, before).with_told(told)
         };
         let watches: Vec<_> = points.into_iter().map(watch).collect();
-        Self { missed: vec![None; watches.len()], watches, levels }
+        Self { missed: vec![None; watches.len()], watches, levels, relays, noticed: Vec::new() }
     }
 
     /// Takes what was heard at `at`, which may be earlier than what was heard before.
@@ -69,16 +84,16 @@ impl Points {
         match heard {
             Heard::Levels(levels) => {
                 let readings = self.levels.set(levels);
-                self.feed(readings, at)
+                self.feed(readings, false, at)
             }
             Heard::Edge { line, active, missed } => {
                 let gap = if missed { self.miss(&line, at) } else { None };
                 let readings = self.levels.set([(line, active)]);
-                self.feed(readings, at).into_iter().chain(gap).collect()
+                self.feed(readings, !missed, at).into_iter().chain(gap).collect()
             }
             Heard::Unreadable(lines) => {
                 let readings = self.levels.lose(&lines);
-                self.feed(readings, at)
+                self.feed(readings, false, at)
             }
         }
     }
@@ -113,23 +128,47 @@ impl Points {
         self.watches[place].state()
     }
 
+    /// Whether nothing is on its way to another state.
+    pub(super) fn is_settled(&self, place: Place) -> bool {
+        self.watches[place].is_settled()
+    }
+
+    /// The last press was the test relay's.
+    pub(super) fn forget_press(&mut self, place: Place) {
+        self.watches[place].forget_press();
+    }
+
+    pub(super) fn relays(&self, place: Place) -> &[TestRelay] {
+        &self.relays[place]
+    }
+
+    pub(super) fn lines(&self, place: Place) -> Vec<&Line> {
+        self.levels.lines(place)
+    }
+
+    /// The readings of what was heard last.
+    pub(super) fn take_noticed(&mut self) -> Vec<Noticed> {
+        std::mem::take(&mut self.noticed)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.watches.len()
     }
 
-    pub(super) fn status(&self) -> Vec<PointStatus> {
-        let status = |watch: &Watch| PointStatus {
+    pub(super) fn status(&self, place: Place) -> PointStatus {
+        let watch = &self.watches[place];
+        PointStatus {
             point: watch.point().id.clone(),
             kind: watch.point().kind,
             wiring: watch.point().wiring,
             state: watch.state(),
-        };
-        self.watches.iter().map(status).collect()
+        }
     }
 
-    fn feed(&mut self, readings: Vec<(Place, Reading)>, at: Mono) -> Vec<Told> {
+    fn feed(&mut self, readings: Vec<(Place, Reading)>, edge: bool, at: Mono) -> Vec<Told> {
         let mut told = Vec::new();
         for (place, reading) in readings {
+            self.noticed.push(Noticed { place, reading, edge, at });
             let outcomes = self.watches[place].handle_reading(reading, at);
             told.extend(outcomes.into_iter().map(|outcome| (place, outcome)));
         }

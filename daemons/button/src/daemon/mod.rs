@@ -7,9 +7,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::{self, Watched};
 use crate::core::{Core, Setup};
-use crate::inputs::{self, Source};
+use crate::inputs::{self, Looker, Source};
 use crate::lamp::Lamp;
 use crate::links::{self, Keeper, Nudger, Outgoing, PathTask, Shared};
+use crate::relays::{self, Opener, Relays};
 use crate::spool::{File, Writer};
 use alarm::wire::Status;
 use alarm::{NoticeId, Wall};
@@ -45,6 +46,7 @@ const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 pub struct Button {
     config: Config,
     sources: Vec<Source>,
+    relays: Opener,
     clock: Clock,
 }
 
@@ -62,7 +64,14 @@ impl Button {
 
     /// With other devices, as in a simulation.
     pub fn with_sources(config: Config, sources: Vec<Source>) -> Self {
-        Self { config, sources, clock: Clock::system() }
+        let relays = relays::opener(config.board.clone());
+        Self { config, sources, relays, clock: Clock::system() }
+    }
+
+    /// With other test relays.
+    pub fn with_relays(mut self, relays: Opener) -> Self {
+        self.relays = relays;
+        self
     }
 
     /// Runs until `stop`.
@@ -89,7 +98,7 @@ impl Button {
     }
 
     fn start(self) -> anyhow::Result<Parts> {
-        let Self { config, sources, clock } = self;
+        let Self { config, sources, relays, clock } = self;
         let watchdog = Watchdog::new();
         let mut tasks = Tasks::new();
         warn_of_single_contacts(&config);
@@ -99,12 +108,14 @@ impl Button {
             points: config.points.clone(),
             spool: opened.spool,
             found: opened.found,
+            selftest: config.self_test,
             ids: Box::new(new_id),
         };
         let core = Core::new(setup, clock.now());
         let progress = watchdog.expects("spool", SPOOL_SILENCE);
         let (writer, done) = Writer::start(opened.file, progress).context("starting the spool's thread")?;
-        let reports = inputs::start(sources, &watchdog).context("starting a thread for inputs")?;
+        let looker = Looker::default();
+        let reports = inputs::start(sources, &watchdog, &looker).context("starting a thread for inputs")?;
 
         let nudger = Nudger::new();
         let binds = config.paths.iter().map(|way| way.path.bind.clone()).collect();
@@ -131,6 +142,7 @@ impl Button {
         let watched = Watched::default();
         let asks = start_control(&config.control, watched.clone(), &mut tasks);
         let (lamp, lamp_fails) = start_lamp(&config)?;
+        let (relays, switched) = start_relays(&config, relays)?;
         let scan = watchdog.expects("rules", LINK_SILENCE);
         tasks.spawn("watchdog", watchdog.feed());
 
@@ -141,6 +153,9 @@ impl Button {
             asks,
             watched,
             lamp_fails,
+            switched,
+            looker,
+            relays,
             writer,
             outgoing,
             nudger,
@@ -203,6 +218,11 @@ fn start_lamp(config: &Config) -> anyhow::Result<(Lamp, watch::Receiver<bool>)> 
         }
         None => Ok((Lamp::default(), watch::channel(false).1)),
     }
+}
+
+fn start_relays(config: &Config, open: Opener) -> anyhow::Result<(Relays, mpsc::Receiver<relays::Switched>)> {
+    let outputs = config.points.iter().flat_map(|point| &point.relays).map(|test| test.output.clone());
+    Relays::start(open, outputs.collect()).context("starting the test relays' thread")
 }
 
 fn new_id(now: Wall) -> NoticeId {

@@ -4,9 +4,10 @@ use super::teller::{self, News};
 use crate::clock::Clock;
 use crate::control::{Answer, Ask, Overview, PathState, Request, Watched};
 use crate::core::{Action, Core, Heard, Now, Supervised};
-use crate::inputs::Report;
+use crate::inputs::{Looker, Report};
 use crate::lamp::Lamp;
 use crate::links::{Enrolled, Event, Nudge, Nudger, Outgoing};
+use crate::relays::{Relays, Switched};
 use crate::spool::{Done, Writer};
 use alarm::wire::Status;
 use alarm::{Fault, NoticeId, PathId, delivery};
@@ -31,6 +32,9 @@ pub(super) struct Wires {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) watched: Watched,
     pub(super) lamp_fails: watch::Receiver<bool>,
+    pub(super) switched: mpsc::Receiver<Switched>,
+    pub(super) looker: Looker,
+    pub(super) relays: Relays,
     pub(super) writer: Writer,
     pub(super) outgoing: Vec<Outgoing>,
     pub(super) nudger: Nudger,
@@ -46,6 +50,10 @@ pub(super) struct Serve {
     /// Lines that have not been read yet, nor found unreadable.
     unheard: BTreeSet<Line>,
     up: BTreeSet<PathId>,
+    /// The name that the box had when the core was told last.
+    named: Option<String>,
+    /// The centre's last question for a self-test.
+    question: Option<u64>,
     asked: BTreeMap<NoticeId, oneshot::Sender<Answer>>,
     news: watch::Sender<News>,
     progress: Progress,
@@ -63,7 +71,7 @@ impl Serve {
         let (up, asked) = (BTreeSet::new(), BTreeMap::new());
         let news = watch::Sender::new(News::default());
         tokio::spawn(teller::tell(news.subscribe()));
-        Self { core, clock, wires, unheard, up, asked, news, progress }
+        Self { core, clock, wires, unheard, up, named: None, question: None, asked, news, progress }
     }
 
     /// Until `stop`, and then until all alarms are delivered or [`FLUSH_LIMIT`] is over.
@@ -94,6 +102,7 @@ impl Serve {
             Some(event) = wires.events.recv() => self.handle_event(event),
             Some(ask) = wires.asks.recv() => self.handle_ask(ask),
             Ok(()) = wires.lamp_fails.changed() => self.handle_lamp(),
+            Some(switched) = wires.switched.recv() => self.handle_switched(&switched),
             () = sleep_until(deadline) => {}
         }
     }
@@ -106,6 +115,7 @@ impl Serve {
     /// Does what the core wants done.
     fn act(&mut self) {
         let now = self.clock.now();
+        self.tell_name();
         self.core.handle_time(now);
         while let Some(action) = self.core.poll_action(now) {
             self.act_one(action);
@@ -123,6 +133,9 @@ impl Serve {
             Action::Send(send) => self.send(send),
             Action::Hurry => self.wires.nudger.nudge(Nudge::Alarm),
             Action::Lamp(lit) => self.wires.lamp.switch(lit),
+            Action::Look(true) => self.wires.looker.look(),
+            Action::Look(false) => self.wires.looker.rest(),
+            Action::Relay { output, on } => self.wires.relays.switch(output, on),
             Action::Answer { id, on_disk } => {
                 if let Some(answer) = self.asked.remove(&id) {
                     // Whoever pressed may have gone; the press has not.
@@ -154,6 +167,7 @@ impl Serve {
                     self.core.handle_heard(heard, self.clock.mono(edge.at), now);
                 }
             }
+            Report::Held(held) => self.core.handle_held(held, now),
             Report::Unreadable { at, lines } => {
                 self.hear(lines.iter());
                 self.core.handle_heard(Heard::Unreadable(lines), self.clock.mono(at), now);
@@ -178,6 +192,13 @@ impl Serve {
                 self.up.remove(&path);
                 self.core.handle_path_down(&path);
             }
+            Event::SelfTest(number)
+                if std::mem::replace(&mut self.question, Some(number)) != Some(number) =>
+            {
+                tracing::info!(number, "the centre wants a self-test");
+                self.core.handle_selftest_asked();
+            }
+            Event::SelfTest(_) => {}
             Event::Ack(id) => {
                 tracing::debug!(notice = %id, "written down by the desk");
                 self.core.handle_ack(id, self.clock.now());
@@ -192,12 +213,31 @@ impl Serve {
             Request::Status | Request::Watch => {
                 drop(ask.answer.send(Answer::Status(self.overview(now))));
             }
+            Request::SelfTest => {
+                self.core.handle_selftest_asked();
+                drop(ask.answer.send(Answer::Testing));
+            }
             Request::Press { point, mode, nature } => {
                 match self.core.handle_press(point, mode, nature, now) {
                     Ok(id) => drop(self.asked.insert(id, ask.answer)),
                     Err(error) => drop(ask.answer.send(Answer::Error { error: error.to_string() })),
                 }
             }
+        }
+    }
+
+    fn handle_switched(&mut self, switched: &Switched) {
+        let now = self.clock.now();
+        let at = self.clock.mono(switched.at);
+        self.core.handle_relay(&switched.output, switched.on, switched.done, at, now);
+    }
+
+    /// A box with a name is enrolled, and tests its points.
+    fn tell_name(&mut self) {
+        let name = self.wires.enrolled.borrow().as_ref().map(|identity| identity.name().to_string());
+        if let Some(name) = name.filter(|name| self.named.as_ref() != Some(name)) {
+            self.core.handle_named(&name);
+            self.named = Some(name);
         }
     }
 

@@ -29,6 +29,8 @@ pub enum Event {
     Down(PathId),
     /// The desk has written a notice down.
     Ack(NoticeId),
+    /// The desk wants a self-test; a number for each time that somebody asked.
+    SelfTest(u64),
 }
 
 /// The core's end of one path.

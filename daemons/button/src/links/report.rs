@@ -1,15 +1,15 @@
 //! The status stream of one connection, and the renewal of the certificate over it.
 
-use super::Nudge;
 use super::path::Shared;
+use super::{Event, Nudge};
 use alarm::Wall;
 use alarm::path::STATUS_EVERY;
-use alarm::wire::{Purpose, Refusal, Status, ToRack};
+use alarm::wire::{Purpose, Refusal, Status, ToBox, ToRack};
 use link::StreamError;
 use link::client::{self, Receiver, Sender, Session};
 use link::identity::Identity;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 /// A rack that does not take a report in this time is busy; the report after it will be newer.
@@ -73,7 +73,7 @@ impl<'a> Reporter<'a> {
             changed = self.status.changed() => if changed.is_err() {
                 std::future::pending::<()>().await;
             },
-            () = read(&mut self.stream) => self.stream = None,
+            () = read(&mut self.stream, &self.shared.events) => self.stream = None,
         }
     }
 
@@ -142,9 +142,12 @@ impl<'a> Reporter<'a> {
 }
 
 /// Takes the rack's signs of life off the stream until it ends; never ends without one.
-async fn read(stream: &mut Option<(Sender, Receiver)>) {
-    match stream {
-        Some((_, receiver)) => while let Ok(Some(_)) = receiver.recv().await {},
-        None => std::future::pending().await,
+async fn read(stream: &mut Option<(Sender, Receiver)>, events: &mpsc::Sender<Event>) {
+    let Some((_, receiver)) = stream else { return std::future::pending().await };
+    while let Ok(Some(said)) = receiver.recv().await {
+        if let ToBox::SelfTest { number } = said {
+            // A core that is busy hears it over the other path, or is asked again.
+            let _ = events.try_send(Event::SelfTest(number));
+        }
     }
 }

@@ -93,7 +93,7 @@ impl Line<'_> {
 async fn send(mut sender: Sender, outgoing: &mut mpsc::Receiver<Notice>) -> StreamError {
     while let Some(notice) = outgoing.recv().await {
         tracing::debug!(notice = %notice.id, "sent");
-        if let Err(error) = sender.send(&ToRack::Notice(notice)).await {
+        if let Err(error) = sender.send(&ToRack::of(notice)).await {
             return error;
         }
     }

@@ -41,7 +41,7 @@ impl Attend {
         let path = stream.hello().path.to_string();
         while let Ok(Some(message)) = stream.recv().await {
             let answer = match message {
-                ToRack::Notice(notice) => self.notice(&path, notice),
+                ToRack::Notice(notice) | ToRack::Report(notice) => self.notice(&path, notice),
                 ToRack::Status(status) => {
                     assert_eq!(stream.purpose(), Purpose::Status);
                     let _ = self.heard.send(Heard::Status(path.clone(), status));

@@ -18,18 +18,21 @@ pub(crate) struct Box7 {
     pub(crate) wired: SocketAddr,
     pub(crate) cellular: SocketAddr,
     pub(crate) latching: bool,
+    /// Keys of the point that name its test relays.
+    pub(crate) relays: &'static str,
 }
 
 /// One life of it.
 pub(crate) struct Life {
     pub(crate) hand: fake::InputHand,
+    pub(crate) coils: fake::OutputHand,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Box7 {
     pub(crate) fn new(wired: SocketAddr, cellular: SocketAddr) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), wired, cellular, latching: false }
+        Self { dir: tempfile::tempdir().unwrap(), wired, cellular, latching: false, relays: "" }
     }
 
     pub(crate) fn config(&self) -> config::Config {
@@ -38,19 +41,21 @@ impl Box7 {
         std::fs::write(
             &board,
             "name = \"played\"\n[devices.gpio]\npart = \"gpio\"\n[inputs]\n\
-             no = { device = \"gpio\", line = \"A\" }\nnc = { device = \"gpio\", line = \"B\" }\n",
+             no = { device = \"gpio\", line = \"A\" }\nnc = { device = \"gpio\", line = \"B\" }\n\
+             [outputs]\nt1 = { device = \"gpio\", line = \"C\" }\nt2 = { device = \"gpio\", line = \"D\" }\n",
         )
         .unwrap();
         let text = format!(
             "board = {board:?}\nstate-dir = {dir:?}\nticket = {ticket:?}\ncontrol = {control:?}\n\
              [[path]]\nid = \"wired\"\nkind = \"wired\"\nsource = \"127.0.0.1\"\nracks = [\"{wired}\"]\n\
              [[path]]\nid = \"cellular\"\nkind = \"metered\"\nsource = \"127.0.0.2\"\nracks = [\"{cellular}\"]\n\
-             [[point]]\nid = \"gate\"\nno = \"no\"\nnc = \"nc\"\nlatching = {latching}\nrepeat-s = 0\n",
+             [[point]]\nid = \"gate\"\nno = \"no\"\nnc = \"nc\"\nlatching = {latching}\nrepeat-s = 0\n{relays}\n",
             ticket = dir.join("ticket"),
             control = dir.join("control"),
             wired = self.wired,
             cellular = self.cellular,
             latching = self.latching,
+            relays = self.relays,
         );
         toml::from_str::<config::Raw>(&text).unwrap().check().unwrap()
     }
@@ -71,14 +76,22 @@ impl Box7 {
         };
         let source = Source { lines, open: Box::new(open) };
         let (stop, stopped) = oneshot::channel();
-        let button = Button::with_sources(self.config(), vec![source]);
+        let (relays, coils) = fake::outputs("relays", &["t1", "t2"]);
+        let mut relays = Some(relays);
+        let open = move |_: &[&str]| {
+            let bank = relays.take().ok_or(hw::Error::Absent { device: "relays".into() })?;
+            Ok(vec![Box::new(bank) as Box<dyn hw::Outputs>])
+        };
+        let button = Button::with_sources(self.config(), vec![source]).with_relays(Box::new(open));
         let task = tokio::spawn(button.run(async { drop(stopped.await) }));
-        Life { hand, stop, task }
+        Life { hand, coils, stop, task }
     }
 
     pub(crate) fn waiting(&self) -> usize {
         let bytes = std::fs::read(self.dir.path().join("spool")).unwrap();
-        alarm::spool::Spool::replay(&bytes).spool.len()
+        // A self-test tells of itself as well, whenever it is done.
+        let waiting = alarm::spool::Spool::replay(&bytes).spool.waiting();
+        waiting.iter().filter(|notice| !matches!(notice.what, alarm::What::SelfTest(_))).count()
     }
 
     /// The threads of a former life end a moment after it; a process takes them along.

@@ -175,6 +175,24 @@ impl Centre {
         .await
     }
 
+    /// The next result of a self-test, before which nobody sees anything of it.
+    pub(crate) async fn selftest(&mut self) -> alarm::selftest::Report {
+        self.next(|heard| match heard {
+            Heard::Notice(_, Notice { what: What::SelfTest(report), .. }) => Some(report),
+            Heard::Notice(_, notice) => panic!("{notice:?} came before the result"),
+            Heard::Status(_, status) => {
+                assert_ne!(status.points[0].state, alarm::point::State::Active, "{status:?}");
+                None
+            }
+        })
+        .await
+    }
+
+    /// Everything that was heard and not asked for yet.
+    pub(crate) fn rest(&mut self) -> Vec<Heard> {
+        std::iter::from_fn(|| self.heard.1.try_recv().ok()).collect()
+    }
+
     /// The next status report of which `holds`.
     pub(crate) async fn status(&mut self, holds: impl Fn(&Status) -> bool) -> Status {
         self.next(|heard| match heard {

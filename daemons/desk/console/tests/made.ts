@@ -14,7 +14,7 @@ export function incident(id: number, change: Partial<Incident> = {}): Incident {
 export function box(id: string, change: Partial<Appliance> = {}): Appliance {
   return {
     id, site: 'school-1', enrolment: 'enrolled', paths: [{ id: 'wired', up: true, since: null }], points: [],
-    faults: [], waiting: 0, software: null, certificate_until: null, shown: null, cameras: [], watching: [], relay: null,
+    faults: [], waiting: 0, software: null, certificate_until: null, shown: null, commission: null, selftest: null, cameras: [], watching: [], relay: null,
     ...change,
   };
 }

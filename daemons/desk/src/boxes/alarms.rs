@@ -29,7 +29,7 @@ async fn hear(
     owed: mpsc::Sender<(u64, NoticeId)>,
 ) -> Result<(), StreamError> {
     while let Some(message) = receiver.recv().await? {
-        if let ToRack::Notice(notice) = message {
+        if let ToRack::Notice(notice) | ToRack::Report(notice) = message {
             let id = notice.id;
             let seq = hall.engine.receive(name, path, notice);
             if owed.send((seq, id)).await.is_err() {

@@ -1,30 +1,46 @@
-//! The status stream: how a box is.
+//! The status stream: how a box is, and what is asked of it.
 
 use super::Hall;
 use crate::clock;
 use alarm::event::{About, Event};
 use alarm::wire::{POINTS_MAX, Refusal, Status, ToBox, ToRack};
 use alarm::{BoxId, Fault};
+use link::StreamError;
 use link::rack::Stream;
 
 pub(super) async fn serve(hall: Hall, name: BoxId, mut stream: Stream) {
+    let mut question =
+        hall.engine.with(|_, live| live.boxes.entry(name.clone()).or_default().question.subscribe());
     loop {
-        match stream.recv().await {
-            Ok(Some(ToRack::Status(status))) if status.points.len() > POINTS_MAX => {
-                stream.refuse(Refusal::BadFrame).await;
-                return;
-            }
-            Ok(Some(ToRack::Status(status))) => {
-                hall.judge_clock(&name, status.now);
-                take(&hall, &name, status);
-                if stream.send(&ToBox::Seen { now: clock::wall() }).await.is_err() {
+        let said = tokio::select! {
+            heard = stream.recv() => match heard {
+                Ok(Some(ToRack::Status(status))) if status.points.len() > POINTS_MAX => {
+                    stream.refuse(Refusal::BadFrame).await;
                     return;
                 }
-            }
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => return,
+                Ok(Some(ToRack::Status(status))) => see(&hall, &name, status, &mut stream).await,
+                Ok(Some(_)) => Ok(()),
+                Ok(None) | Err(_) => return,
+            },
+            asked = question.changed() => match asked {
+                Ok(()) => {
+                    let number = *question.borrow_and_update();
+                    stream.send(&ToBox::SelfTest { number }).await
+                }
+                // The box was put out of service.
+                Err(_) => return,
+            },
+        };
+        if said.is_err() {
+            return;
         }
     }
+}
+
+async fn see(hall: &Hall, name: &BoxId, status: Status, stream: &mut Stream) -> Result<(), StreamError> {
+    hall.judge_clock(name, status.now);
+    take(hall, name, status);
+    stream.send(&ToBox::Seen { now: clock::wall() }).await
 }
 
 fn take(hall: &Hall, name: &BoxId, status: Status) {
@@ -59,5 +75,5 @@ pub(super) fn agree(hall: &Hall, name: &BoxId, said: &[Fault]) {
 }
 
 fn found_here(fault: &Fault) -> bool {
-    matches!(fault, Fault::ClockWrong | Fault::CertificateExpired | Fault::PathLost)
+    matches!(fault, Fault::ClockWrong | Fault::CertificateExpired | Fault::PathLost | Fault::Unproved)
 }

@@ -4,6 +4,7 @@ mod assets;
 mod auth;
 mod door;
 mod events;
+mod fleet;
 mod incidents;
 mod media;
 mod policy;
@@ -106,6 +107,8 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(register::add_box))
         .routes(routes!(register::ticket))
         .routes(routes!(register::revoke))
+        .routes(routes!(fleet::self_test))
+        .routes(routes!(fleet::commission))
         .routes(routes!(register::accounts, register::add_account))
         .routes(routes!(register::change_password))
         .routes(routes!(register::remove_account))

@@ -61,6 +61,7 @@ impl From<Refused> for Refusal {
             Refused::SeatEmpty(_) => (S::CONFLICT, "unknown-seat"),
             Refused::SeatsFull => (S::SERVICE_UNAVAILABLE, "seats-full"),
             Refused::LastAdministrator(_) => (S::CONFLICT, "last-administrator"),
+            Refused::NotEnrolled(_) => (S::CONFLICT, "not-enrolled"),
             Refused::NotWatching(_) => (S::CONFLICT, "not-watching"),
             Refused::HoldFull => (S::CONFLICT, "hold-full"),
             Refused::Snapshots => (S::CONFLICT, "too-many-snapshots"),

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod centre;
+mod fleet;
 mod looks;
 mod relay;
 mod snapshots;

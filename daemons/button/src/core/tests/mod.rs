@@ -4,3 +4,4 @@ mod disk;
 mod lamp;
 mod press;
 mod rig;
+mod selftest;

@@ -17,6 +17,8 @@ pub(super) struct Rig {
     pub(super) sent: Vec<Notice>,
     pub(super) lamp: Vec<bool>,
     pub(super) answers: Vec<(NoticeId, bool)>,
+    pub(super) looks: Vec<bool>,
+    pub(super) relays: Vec<(String, bool)>,
     under_way: Option<Write>,
     /// Sent and not written down.
     every: BTreeSet<NoticeId>,
@@ -34,6 +36,7 @@ pub(super) fn button(id: &str, mode: Mode, latching: bool) -> Supervised {
             timing: Timing::of(kind),
         },
         contacts: Contacts::Pair { open: open.as_str().into(), closed: closed.as_str().into() },
+        relays: vec![],
     }
 }
 
@@ -46,6 +49,7 @@ pub(super) fn single(id: &str, kind: Kind) -> Supervised {
             timing: Timing::of(kind),
         },
         contacts: Contacts::Single(id.into()),
+        relays: vec![],
     }
 }
 
@@ -77,7 +81,7 @@ impl Rig {
             NoticeId::new(wall.millis(), [0, 0, 0, 0, 0, 0, a, b, c, d])
         });
         let now = now(ms, sure);
-        let core = Core::new(Setup { points, spool, found, ids }, now);
+        let core = Core::new(Setup { points, spool, found, selftest: At::default(), ids }, now);
         let mut rig = Self {
             core,
             sure,
@@ -86,6 +90,8 @@ impl Rig {
             sent: Vec::new(),
             lamp: Vec::new(),
             answers: Vec::new(),
+            looks: Vec::new(),
+            relays: Vec::new(),
             under_way: None,
             every: BTreeSet::new(),
             ms,
@@ -168,6 +174,8 @@ impl Rig {
                 Action::Lamp(lit) => self.lamp.push(lit),
                 Action::Answer { id, on_disk } => self.answers.push((id, on_disk)),
                 Action::Hurry => {}
+                Action::Look(often) => self.looks.push(often),
+                Action::Relay { output, on } => self.relays.push((output, on)),
             }
         }
     }

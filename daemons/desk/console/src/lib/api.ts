@@ -75,6 +75,8 @@ export const api = {
   closeTest: (site: string) => remove<unknown>(`sites/${name(site)}/test`),
   addBox: (box: NewBox) => post<unknown>('boxes', box),
   ticket: (box: string) => post<Ticket>(`boxes/${name(box)}/ticket`),
+  selfTest: (box: string) => post<Appliance>(`boxes/${name(box)}/self-test`),
+  commission: (box: string) => post<Appliance>(`boxes/${name(box)}/commission`),
   revoke: (box: string) => remove<unknown>(`boxes/${name(box)}`),
 
   roomPass: (id: number) => post<Pass>(`incidents/${id}/pass`),

@@ -91,9 +91,39 @@ export interface Appliance {
   software: string | null;
   certificate_until: number | null;
   shown: Shown | null;
+  commission: Commission | null;
+  selftest: SelfTest | null;
   cameras: Camera[];
   watching: Watching[];
   relay: RelayState | null;
+}
+
+export interface Commission {
+  done: number | null;
+  by: string | null;
+  missing: Missing[];
+}
+
+export interface Missing {
+  what: string;
+  name: string | null;
+  why: string | null;
+}
+
+export interface SelfTest {
+  at: number;
+  cause: string;
+  whole: boolean;
+  points: Proof[];
+}
+
+export interface Proof {
+  point: string;
+  how: string;
+  ms: number;
+  failed: string | null;
+  at: number;
+  proved: number | null;
 }
 
 export interface Path {
