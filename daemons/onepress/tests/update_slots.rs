@@ -2,13 +2,20 @@
 
 mod signer;
 
+use onepress::flash::partition::{Window, table};
+use onepress::update::tryboot::{Slot, plan::Autoboot};
 use signer::{Signer, content, files, said};
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const RACK: &str = "onepress-rack";
+const PI: &str = "onepress-edge-arm64";
+/// Where a Pi's kernel is told how it was started.
+const FIRMWARE: &str = "proc/device-tree/chosen/bootloader";
 /// Made by tests/setup/trixie.sh.
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/trixie");
 /// As the image has them.
@@ -19,7 +26,7 @@ const ENTER: &str = r#"
 set -eu
 mount --bind "$TREE" "$TREE" && cd "$TREE"
 mount -t proc none proc && mount --rbind /dev dev && mount --rbind /sys sys && mount -t tmpfs none tmp && mount -t tmpfs none run
-mkdir -p run/onepress
+if [ -d "$OWN/run/onepress" ]; then ln -s own/run/onepress run/onepress; else mkdir run/onepress; fi
 mkdir -p usr/lib/sysupdate.d && mount --bind "$OWN/sysupdate.d" usr/lib/sysupdate.d
 mount --bind "$OWN/etc" etc && mount --bind "$OWN/var" var && mount --bind "$OWN/boot" boot
 mkdir run/own && mount --bind "$OWN" run/own
@@ -32,19 +39,51 @@ exec chroot . /run/bin/onepress "$@"
 struct Slots {
     own: TempDir,
     signer: Signer,
+    profile: &'static str,
 }
 
 impl Slots {
+    /// A rack, started by UEFI.
     fn new(version: &str) -> Self {
+        let slots = Self::of(RACK, version, "");
+        let kernel = slots.at(&format!("boot/EFI/Linux/{RACK}_{version}.efi"));
+        fs::write(kernel, "kernel").expect("written");
+        slots
+    }
+
+    /// A Raspberry Pi, which looks at `/run/own` for its device tree, its sysfs and its disk.
+    fn pi(version: &str) -> Self {
+        let fat = "size=1MiB, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7\n";
+        let slots = Self::of(PI, version, &format!("{fat}{fat}{fat}"));
+        for folder in
+            ["proc/sys/kernel/random", FIRMWARE, "sys/block/mmcblk0", "sys/dev/block", "dev", "usr/lib"]
+        {
+            fs::create_dir_all(slots.at(folder)).expect("made");
+        }
+        fs::create_dir_all(slots.at("run/onepress")).expect("made");
+        let device = fs::metadata(slots.own.path()).expect("there").dev();
+        let number = format!("sys/dev/block/{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+        symlink("../../block/mmcblk0", slots.at(&number)).expect("linked");
+        symlink("../disk.raw", slots.at("dev/mmcblk0")).expect("linked");
+        symlink("/usr/lib/systemd", slots.at("usr/lib/systemd")).expect("linked");
+        symlink("../../sysupdate.d", slots.at("usr/lib/sysupdate.d")).expect("linked");
+        let autoboot = Autoboot::text(Slot::A, 128).expect("long enough");
+        slots.put(1, &[("autoboot.txt", &autoboot), ("config.txt", b"")]);
+        slots.put(2, &[("kernel8.img", b"kernel of version 1")]);
+        slots.put(3, &[("kernel8.img", b"kernel of version 0")]);
+        slots.starts(Slot::A, "boot-1");
+        slots
+    }
+
+    fn of(profile: &'static str, version: &str, before: &str) -> Self {
         assert!(Path::new(TREE).exists(), "{TREE} is missing: make setup-trixie");
-        let slots = Self { own: tempfile::tempdir().expect("a folder"), signer: Signer::new() };
+        let slots = Self { own: tempfile::tempdir().expect("a folder"), signer: Signer::new(), profile };
         for folder in ["etc/systemd", "sysupdate.d", "var/lib/onepress", "boot/EFI/Linux"] {
             fs::create_dir_all(slots.at(folder)).expect("made");
         }
         fs::copy(slots.signer.keys(), slots.at("etc/systemd/import-pubring.gpg")).expect("copied");
-        fs::write(slots.at(&format!("boot/EFI/Linux/{RACK}_{version}.efi")), "kernel").expect("written");
         slots.definitions();
-        slots.disk(version);
+        slots.disk(version, before);
         slots.runs(version);
         slots
     }
@@ -53,9 +92,43 @@ impl Slots {
         self.own.path().join(path)
     }
 
+    /// What the firmware of a Pi tells of a start.
+    fn starts(&self, slot: Slot, boot: &str) {
+        let number = slot.partition().to_be_bytes();
+        fs::write(self.at(FIRMWARE).join("partition"), number).expect("written");
+        fs::write(self.at("proc/sys/kernel/random/boot_id"), boot).expect("written");
+    }
+
+    fn volume(&self, number: u32) -> Window<fs::File> {
+        let mut disk = fs::File::options().read(true).write(true).open(self.at("disk.raw")).expect("there");
+        let found = table(&mut disk).expect("a table").into_iter().find(|(_, place)| place.number == number);
+        Window::new(disk, found.expect("a partition").1)
+    }
+
+    fn put(&self, number: u32, files: &[(&str, &[u8])]) {
+        fatfs::format_volume(self.volume(number), fatfs::FormatVolumeOptions::new()).expect("formatted");
+        let volume = fatfs::FileSystem::new(self.volume(number), fatfs::FsOptions::new()).expect("FAT");
+        for (name, bytes) in files {
+            volume.root_dir().create_file(name).expect("made").write_all(bytes).expect("written");
+        }
+    }
+
+    fn read(&self, number: u32, name: &str) -> Vec<u8> {
+        let volume = fatfs::FileSystem::new(self.volume(number), fatfs::FsOptions::new()).expect("FAT");
+        let mut bytes = Vec::new();
+        volume.root_dir().open_file(name).expect("there").read_to_end(&mut bytes).expect("read");
+        bytes
+    }
+
+    /// The kernel that a Pi's firmware would start.
+    fn started(&self) -> (Slot, Vec<u8>) {
+        let slot = Autoboot::read(&self.read(1, "autoboot.txt")).usual.expect("one is named");
+        (slot, self.read(slot.partition(), "kernel8.img"))
+    }
+
     fn runs(&self, version: &str) {
-        fs::write(self.at("etc/os-release"), format!("IMAGE_ID={RACK}\nIMAGE_VERSION={version}\n"))
-            .expect("written");
+        let text = format!("IMAGE_ID={}\nIMAGE_VERSION={version}\n", self.profile);
+        fs::write(self.at("etc/os-release"), text).expect("written");
     }
 
     /// The image's own, but for the disk.
@@ -68,7 +141,7 @@ impl Slots {
         }
     }
 
-    fn disk(&self, version: &str) {
+    fn disk(&self, version: &str, before: &str) {
         let slot = |name: &str| {
             let verity = "2c7357ed-ebd2-46d9-aec1-23d437ec2bf5";
             let root = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709";
@@ -82,7 +155,7 @@ impl Slots {
         };
         let file = fs::File::create(self.at("disk.raw")).expect("made");
         file.set_len(32 << 20).expect("sized");
-        let table = format!("label: gpt\n{}{}", slot(version), slot(""));
+        let table = format!("label: gpt\n{before}{}{}", slot(version), slot(""));
         fs::write(self.at("table"), table).expect("written");
         let mut sfdisk = Command::new("sh");
         sfdisk.args(["-c", "sfdisk --quiet disk.raw <table"]).current_dir(self.own.path());
@@ -90,8 +163,14 @@ impl Slots {
     }
 
     fn bundle(&self, version: &str) -> String {
-        let made =
-            self.signer.bundle(&self.at(""), &format!("{RACK}_{version}"), &files(RACK, version, &[".efi"]));
+        let mut files = files(self.profile, version, if self.profile == PI { &[] } else { &[".efi"] });
+        if self.profile == PI {
+            let name = format!("{PI}_{version}.boot.tar");
+            fs::write(self.at("kernel8.img"), format!("kernel of version {version}")).expect("written");
+            signer::tar(self.own.path(), &self.at(&name), ["kernel8.img"].into_iter());
+            files.push((name.clone(), fs::read(self.at(&name)).expect("read")));
+        }
+        let made = self.signer.bundle(self.own.path(), &format!("{}_{version}", self.profile), &files);
         format!("/run/own/{}", made.file_name().expect("a name").to_string_lossy())
     }
 
@@ -103,11 +182,16 @@ impl Slots {
     }
 
     fn apply(&self, bundle: &str) -> Output {
-        self.onepress(&["update", "apply", bundle, "--keys", "/run/own/etc/systemd/import-pubring.gpg"])
+        let keys = "/run/own/etc/systemd/import-pubring.gpg";
+        self.onepress(&["update", "apply", bundle, "--keys", keys, "--root", self.root()])
+    }
+
+    fn root(&self) -> &'static str {
+        if self.profile == PI { "/run/own" } else { "/" }
     }
 
     fn update(&self, command: &str) -> String {
-        let output = self.onepress(&["update", command]);
+        let output = self.onepress(&["update", command, "--root", self.root()]);
         assert!(output.status.success(), "{command}: {}", said(&output));
         said(&output)
     }
@@ -198,4 +282,42 @@ fn a_slot_that_cannot_be_written_leaves_what_runs_and_no_trace() {
     let output = slots.apply(&slots.bundle("3"));
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(slots.partitions(), ["verity_1", "root_1", "verity_3", "root_3"]);
+}
+
+#[test]
+fn a_pi_tries_the_other_slot_once_keeps_it_when_it_is_healthy_and_takes_nothing_new_before() {
+    let pi = Slots::pi("1");
+    let output = pi.apply(&pi.bundle("2"));
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("reboot \"0 tryboot\""), "{}", said(&output));
+    assert_eq!(pi.partitions()[3..], ["verity_1", "root_1", "verity_2", "root_2"]);
+    assert_eq!(pi.read(3, "kernel8.img"), b"kernel of version 2");
+    assert_eq!(pi.started(), (Slot::A, b"kernel of version 1".to_vec()));
+
+    pi.starts(Slot::B, "boot-2");
+    pi.runs("2");
+    assert!(pi.update("status").contains("onepress-edge-arm64 2, on trial"));
+    let early = pi.apply(&pi.bundle("3"));
+    assert_eq!(early.status.code(), Some(7), "{}", said(&early));
+    assert_eq!(pi.partitions()[3..5], ["verity_1", "root_1"], "the way back is untouched");
+
+    assert!(pi.update("settle").contains("slot B is started from now on"));
+    assert_eq!(pi.started(), (Slot::B, b"kernel of version 2".to_vec()));
+    let output = pi.apply(&pi.bundle("3"));
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(pi.partitions()[3..], ["verity_3", "root_3", "verity_2", "root_2"]);
+    assert_eq!(pi.read(2, "kernel8.img"), b"kernel of version 3");
+    assert_eq!(pi.started(), (Slot::B, b"kernel of version 2".to_vec()));
+}
+
+#[test]
+fn a_pi_whose_new_version_dies_is_back_and_does_not_try_it_again() {
+    let pi = Slots::pi("1");
+    assert!(pi.apply(&pi.bundle("2")).status.success());
+    pi.starts(Slot::A, "boot-3");
+    assert!(pi.update("settle").contains("2 did not become healthy"));
+    assert_eq!(pi.started(), (Slot::A, b"kernel of version 1".to_vec()));
+    assert_eq!(pi.apply(&pi.bundle("2")).status.code(), Some(5));
+    assert!(pi.apply(&pi.bundle("3")).status.success());
+    assert_eq!(pi.partitions()[3..], ["verity_1", "root_1", "verity_3", "root_3"]);
 }

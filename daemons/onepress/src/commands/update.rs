@@ -2,7 +2,8 @@
 //!
 //! Exit codes: 0 done; 1 this machine is to blame (a disk, a missing program); 2 wrong command line; 3 the bundle is not
 //! signed, damaged or no update; 4 it is not for this appliance; 5 it is not newer, or was tried and failed; 6 there is no
-//! space; 7 another update is going on; 8 the slot could not be written; 9 it is in the slot, and the restart waits.
+//! space; 7 another update is going on, or what runs is still on trial; 8 the slot could not be written; 9 it is in the slot,
+//! and the restart waits.
 
 use super::say;
 use crate::flash::readable;
@@ -11,17 +12,15 @@ use crate::update::apply::{apply, settle, show};
 use crate::update::decide::Leg;
 use crate::update::place::Place;
 use crate::update::record::Settled;
-use crate::update::tryboot::{Commit, Pi, plan::State};
+use crate::update::trial::on_trial;
+use crate::update::tryboot::Commit;
 use crate::update::{Failure, restart};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command as Program;
 
-/// systemd-boot's count of tries, as systemd tells it: "indeterminate" until the boot was found good.
-const BLESS: &str = "/usr/lib/systemd/systemd-bless-boot";
 /// What a whole bundle in the incoming folder is called; whoever writes one renames it to that at the end.
 const BUNDLE: &str = "bundle";
 
@@ -266,17 +265,4 @@ fn abandon(place: &Place) -> anyhow::Result<()> {
     // The version before is older, and this one was healthy once: it does what it can.
     say("this version is not on trial: it stays, with its faults");
     Ok(())
-}
-
-/// The version that runs is started for once, and has not been found healthy.
-fn on_trial(place: &Place) -> anyhow::Result<bool> {
-    match place.leg() {
-        Leg::Tryboot => Ok(matches!(Pi::find(place)?.state()?, State::Trial(_))),
-        Leg::Uefi => {
-            let program = place.at(BLESS);
-            let told = Program::new(&program).arg("status").output();
-            let told = told.with_context(|| format!("starting {}", program.display()))?;
-            Ok(String::from_utf8_lossy(&told.stdout).trim() == "indeterminate")
-        }
-    }
 }

@@ -6,6 +6,7 @@ use super::contents::{Contents, Part};
 use super::decide::{Appliance, Leg, decide};
 use super::place::Place;
 use super::record::{Outcome, Record, Settled};
+use super::trial::on_trial;
 use super::tryboot::{self, Pi};
 use super::version::Release;
 use super::{Failure, sysupdate};
@@ -52,6 +53,9 @@ pub fn apply(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release>
 }
 
 fn put_on(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release> {
+    if on_trial(place)? {
+        return Err(Failure::OnTrial.into());
+    }
     let scratch = Scratch::make(&place.stage())?;
     let bundle = Bundle::open(file, keys, scratch.path())?;
     let mut record = verdict(place, &bundle.contents)?;

@@ -32,6 +32,11 @@ pub enum Failure {
     /// One at a time.
     #[error("another update is being put on: wait for it, see `onepress update status`")]
     Busy,
+    /// The other slot is the way back.
+    #[error(
+        "what runs here is on trial, and the other slot is the way back: wait until it has been found healthy"
+    )]
+    OnTrial,
     /// The slot could not be written.
     #[error("writing the other slot failed: {0}: what runs is untouched, try again")]
     Slot(String),
@@ -41,7 +46,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code: 3 not signed or damaged, 4 not for this appliance, 5 not newer, 6 no space, 7 busy, 8 not written,
+    /// The exit code: 3 not signed or damaged, 4 not for this appliance, 5 not newer, 6 no space, 7 busy or on trial, 8 not written,
     /// 9 written but not restarted.
     pub fn code(&self) -> u8 {
         match self {
@@ -51,7 +56,7 @@ impl Failure {
                 Refusal::Running(_) | Refusal::Staged(_) | Refusal::Older { .. } | Refusal::Failed(_),
             ) => 5,
             Self::NoSpace(_) => 6,
-            Self::Busy => 7,
+            Self::Busy | Self::OnTrial => 7,
             Self::Slot(_) => 8,
             Self::NotNow(_) => 9,
         }

@@ -14,6 +14,7 @@ pub mod record;
 pub mod restart;
 pub mod sysupdate;
 pub mod tar;
+pub mod trial;
 pub mod tryboot;
 pub mod version;
 
