@@ -1,7 +1,7 @@
 //! `onepress`: what a technician types.
 
 use clap::{Parser, Subcommand};
-use onepress::commands::{demo, enrol, flash, journal, press, status};
+use onepress::commands::{demo, enrol, flash, install, journal, press, site, status};
 use std::process::ExitCode;
 
 /// Police-alarm appliances: demo, press, enrol, status, flash, journal.
@@ -24,6 +24,10 @@ enum Command {
     Status(status::Arguments),
     /// List sticks and disks, or write an appliance image to one
     Flash(flash::Arguments),
+    /// Install this stick's system on the one disk of this computer
+    Install(install::Arguments),
+    /// Make this appliance what site.toml says
+    Site(site::Arguments),
     /// Look after a journal
     #[command(subcommand)]
     Journal(journal::Command),
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
         Command::Enrol(arguments) => enrol::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Flash(arguments) => flash::run(&arguments),
+        Command::Install(arguments) => install::run(&arguments),
+        Command::Site(arguments) => site::run(&arguments),
         Command::Journal(command) => journal::run(&command),
     })
 }

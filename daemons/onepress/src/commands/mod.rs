@@ -3,9 +3,11 @@
 pub mod demo;
 pub mod enrol;
 pub mod flash;
+pub mod install;
 pub mod journal;
 pub mod press;
 mod screen;
+pub mod site;
 pub mod status;
 
 use std::io::Write;
