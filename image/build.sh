@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds one profile into .cache/image/out/<profile>/<version>/: disk, root, verity, UKI, manifest, SBOM.
+# Builds one profile into .cache/image/out/<profile>/<version>/: disk, root, verity, UKI, manifest, SBOM, and what they sum to.
 #   build.sh PROFILE VERSION BINARIES      BINARIES: the folder that cargo built into
 # Everything it needs has been made before by tools.sh and keys.sh; `make image` does all of it.
 set -eu
@@ -21,14 +21,20 @@ install -D -m 0644 "$keys/public.gpg" "$tree/usr/share/onepress/image-keys.gpg"
 # The folder's own dates go into the image.
 find "$tree" -exec touch --no-dereference --date=@1764028800 {} +
 
-# In memory where there is room: the build is bound by fsync otherwise.
-free=$(df --output=avail -BG /dev/shm 2>/dev/null | tail -1 | tr -dc 0-9)
-workspace=$cache/workspace && [ "${free:-0}" -lt 4 ] || workspace=/dev/shm/onepress-image
+# In memory where there is room, for the build is bound by fsync otherwise; a mount of its own, which ends with it.
+workspace=$cache/workspace
 mkdir -p "$workspace" "$cache/cache" "$cache/packages"
-PYTHONPATH=$cache/tools/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 nice -n 10 python3 -m mkosi \
-  --directory=image --profile="$profile" --tools-tree="$cache/tools" --sandbox-tree="$cache/sandbox" \
-  --workspace-directory="$workspace" --cache-directory="$cache/cache" --package-cache-directory="$cache/packages" \
-  --output-directory="$out" --extra-tree="$tree" --image-id="onepress-$profile" --image-version="$version" \
+free=$(sed -n 's/^MemAvailable: *\([0-9]*\)[0-9]\{6\} kB/\1/p' /proc/meminfo)
+export PYTHONPATH="$cache/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
+export workspace free
+unshare --mount sh -euc '[ "${free:-0}" -lt 5 ] || mount -t tmpfs -o size=6G none "$workspace"; exec "$@"' sh \
+  nice -n "${IMAGE_NICE:-10}" python3 -m mkosi --directory=image --profile="$profile" \
+  --tools-tree="$cache/tools" --sandbox-tree="$cache/sandbox" --workspace-directory="$workspace" \
+  --cache-directory="$cache/cache" --package-cache-directory="$cache/packages" --output-directory="$out" \
+  --extra-tree="$tree" --image-id="onepress-$profile" --image-version="$version" \
   --secure-boot --secure-boot-sign-tool=sbsign --secure-boot-key="$keys/secure-boot.key" \
   --secure-boot-certificate="$keys/secure-boot.crt" --force build
+name=onepress-${profile}_$version
+image/sbom.py "$out/$name.manifest" x86_64-unknown-linux-gnu >"$out/$name.cdx.json"
+(cd "$out" && sha256sum "$name".* >"$name.sums")
 ls -l "$out"

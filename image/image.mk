@@ -30,3 +30,9 @@ setup-image:
 .PHONY: image-profile
 image-profile:
 	@[ -n "$(filter $(PROFILE),$(IMAGE_PROFILES))" ] || { echo "PROFILE must be one of: $(IMAGE_PROFILES)" >&2; exit 1; }
+
+test-image: setup-base setup-image setup-nextest console ## The appliance image in virtual machines (an hour on two cores)
+	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
+	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
+	cargo nextest run -p onepress-tests --profile image --no-fail-fast

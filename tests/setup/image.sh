@@ -4,7 +4,7 @@
 set -eu
 missing=
 for package in bmap-tools dosfstools fdisk gpg gpg-agent mmdebstrap mtools openssl ovmf python3 qemu-system-x86 \
-  qemu-utils swtpm xz-utils zstd; do
+  qemu-utils socat swtpm xz-utils zstd; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -114,7 +114,7 @@ impl Site {
         self.hostname.as_deref()
     }
 
-    /// The files of the running system that follow from it; `racks` are `host:port` as the ticket or certificate has
+    /// The files of the running system that follow from it, for timesyncd of a box and chrony of a rack; `racks` are `host:port` as the ticket or certificate has
     /// them.
     pub fn system(&self, racks: &[String]) -> Vec<Rendered> {
         let mut files = Vec::new();
@@ -129,6 +129,9 @@ impl Site {
         if !servers.is_empty() {
             let path = "/run/systemd/timesyncd.conf.d/10-site.conf".into();
             files.push(Rendered { path, text: format!("[Time]\nNTP={}\n", servers.join(" ")) });
+            let path = "/run/onepress/time/site.sources".into();
+            let text = servers.iter().map(|server| format!("server {server} iburst\n")).collect();
+            files.push(Rendered { path, text });
         }
         files
     }
@@ -228,6 +231,7 @@ mod tests {
         let expected = "[Match]\nType=ether\nKind=!*\n\n[Network]\nAddress=10.1.2.3/24\nGateway=10.1.2.1\nDNS=10.1.0.53\n";
         assert_eq!(system[0].text, expected);
         assert_eq!(system[1].text, "[Time]\nNTP=10.9.9.9 fd00::1\n");
+        assert_eq!(system[2].text, "server 10.9.9.9 iburst\nserver fd00::1 iburst\n");
         let daemons = site.daemons(Path::new("/etc/onepress")).unwrap();
         assert_eq!((daemons.len(), daemons[0].path.to_str()), (1, Some("/etc/onepress/button.toml")));
         let again: toml::Table = toml::from_str(&daemons[0].text).unwrap();
