@@ -4,12 +4,12 @@
 SHELL := /bin/bash
 NEXTEST := cargo nextest run --workspace --no-fail-fast
 CONSOLE := daemons/desk/console
-SETUPS := base nextest browser python udev uml media
+SETUPS := base nextest browser python udev uml media trixie
 
 include install.mk
 include image/image.mk
 
-.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers
+.PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers check-buildroot
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +61,9 @@ $(SETUPS:%=setup-%) setup-bench:
 bench: console setup-bench ## Times beside their floors and beside brokers, to bench/RESULTS.md; make bench SHORT=1 for a glance
 	cargo build --release --workspace --bins --example bench --example plain-relay --example floor --example crowd
 	target/release/examples/bench $(if $(SHORT),--short)
+
+check-buildroot: ## The Buildroot tree loads and loses nothing: make check-buildroot BUILDROOT=a checkout
+	@image/buildroot/check.sh $(BUILDROOT)
 
 peers: ## The stock MoQ relay that make bench measures beside ours: half an hour, once
 	@tests/setup/peers.sh

@@ -13,8 +13,10 @@ CARGO_TARGET_DIR ?= target
 BUILT ?= $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 INSTALLED_BINARIES := onepress onepress-button onepress-camera onepress-desk onepress-relay onepress-wall
-INSTALLED_UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
-INSTALLED_DROPINS := $(wildcard systemd/onepress-.service.d/*.conf)
+INSTALLED_UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target systemd/*.path)
+INSTALLED_DROPINS := $(wildcard systemd/*.d/*.conf)
+# Units that are no daemons: the same files for all of them say how they live.
+INSTALLED_JOBS := onepress-health.service onepress-update.service onepress-update-.service
 INSTALLED_RULES := $(wildcard udev/*.rules)
 INSTALLED_EXAMPLES := $(wildcard daemons/*/*.toml.example)
 INSTALLED_BOARDS := $(wildcard hw/boards/*.toml)
@@ -32,9 +34,14 @@ install-binaries:
 	install -m 0755 $(INSTALLED_BINARIES:%=$(BUILT)/%) $(bindir)
 
 install-system:
-	install -d $(unitdir)/onepress-.service.d
+	install -d $(unitdir)
 	install -m 0644 $(INSTALLED_UNITS) $(unitdir)
-	install -m 0644 $(INSTALLED_DROPINS) $(unitdir)/onepress-.service.d
+	for dropin in $(INSTALLED_DROPINS:systemd/%=%); do \
+	  install -D -m 0644 systemd/$$dropin $(unitdir)/$$dropin || exit 1; \
+	done
+	for job in $(INSTALLED_JOBS); do \
+	  install -D -m 0644 -t $(unitdir)/$$job.d systemd/jobs/*.conf || exit 1; \
+	done
 	install -D -m 0644 systemd/onepress.sysusers $(DESTDIR)/usr/lib/sysusers.d/onepress.conf
 	install -D -m 0644 systemd/onepress.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/onepress.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/udev/rules.d $(INSTALLED_RULES)

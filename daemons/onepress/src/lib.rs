@@ -6,4 +6,7 @@ pub mod appliance;
 pub mod commands;
 pub mod control;
 pub mod flash;
+pub mod health;
 pub mod rig;
+pub mod signed;
+pub mod update;

@@ -1,10 +1,10 @@
 //! `onepress`: what a technician types.
 
 use clap::{Parser, Subcommand};
-use onepress::commands::{demo, enrol, flash, install, journal, press, site, status};
+use onepress::commands::{demo, enrol, flash, health, install, journal, press, site, status, update};
 use std::process::ExitCode;
 
-/// Police-alarm appliances: demo, press, enrol, status, flash, journal.
+/// Police-alarm appliances: demo, press, enrol, status, health, flash, update, journal.
 #[derive(Parser)]
 #[command(name = "onepress", version, arg_required_else_help = true)]
 struct Line {
@@ -22,8 +22,13 @@ enum Command {
     Enrol(enrol::Arguments),
     /// Show how the daemons on this computer are
     Status(status::Arguments),
+    /// Say whether this appliance does its work, by local facts only
+    Health(health::Arguments),
     /// List sticks and disks, or write an appliance image to one
     Flash(flash::Arguments),
+    /// Look at update bundles, and put them on
+    #[command(subcommand)]
+    Update(update::Command),
     /// Install this stick's system on the one disk of this computer
     Install(install::Arguments),
     /// Make this appliance what site.toml says
@@ -34,14 +39,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    unit::exit_code(match Line::parse().command {
+    let done = match Line::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Press(arguments) => press::run(&arguments),
         Command::Enrol(arguments) => enrol::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Flash(arguments) => flash::run(&arguments),
+        Command::Update(command) => update::run(&command),
         Command::Install(arguments) => install::run(&arguments),
         Command::Site(arguments) => site::run(&arguments),
         Command::Journal(command) => journal::run(&command),
-    })
+    };
+    unit::exit_code_by(done, update::code)
 }

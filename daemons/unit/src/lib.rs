@@ -48,7 +48,7 @@ pub mod watchdog;
 pub use config::{Config, ConfigError};
 pub use dirs::{credential, runtime_dir, state_dir};
 pub use notify::{ready, status, stopping};
-pub use program::{Program, exit_code, run};
+pub use program::{Program, exit_code, exit_code_by, run};
 pub use stop::stop;
 pub use tasks::{Ended, Tasks};
 pub use watchdog::{Progress, Watchdog};

@@ -57,9 +57,15 @@ pub fn run<C: Config>(
 /// programs that are not daemons.
 #[must_use]
 pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    exit_code_by(result, |_| None)
+}
+
+/// As [`exit_code`], for a program with codes of its own: `own` gives the code of an error it knows.
+#[must_use]
+pub fn exit_code_by(result: anyhow::Result<()>, own: impl Fn(&anyhow::Error) -> Option<u8>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     log::fatal(&chain(&error));
-    ExitCode::from(code(&error))
+    ExitCode::from(own(&error).unwrap_or_else(|| code(&error)))
 }
 
 fn serve<C: Config>(

@@ -6,6 +6,7 @@ use crate::flash::image::Image;
 use crate::flash::readable;
 use crate::flash::site::Site;
 use crate::flash::write::{Stage, verify, write};
+use crate::signed::KEYS;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::json;
@@ -15,8 +16,6 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Where packages put the keys that sign images.
-const KEYS: &str = "/usr/share/onepress/image-keys.gpg";
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 

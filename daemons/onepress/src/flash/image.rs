@@ -1,13 +1,12 @@
 //! An image as it is handed out: `name.raw`, `.raw.zst` or `.raw.xz`, its block map `name.raw.bmap`, and beside them
 //! `SHA256SUMS` with its signature `SHA256SUMS.gpg`, the same that a running box checks before it updates itself.
 
-use super::map::{Map, hex};
-use anyhow::{Context, bail, ensure};
-use sha2::{Digest, Sha256};
+use super::map::Map;
+use crate::signed::{self, SIGNATURE, SUMS, Sums};
+use anyhow::{Context, ensure};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,11 +49,8 @@ impl Image {
         let packing = packing(name)?;
         let packed = fs::metadata(path).with_context(|| format!("the image {}", path.display()))?.len();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let sums = signed_sums(folder, keys)?;
-        ensure!(
-            listed(&sums, name)? == hash(path)?,
-            "{name} is not the file that was signed: download it again"
-        );
+        let sums = signed::check(&folder.join(SUMS), &folder.join(SIGNATURE), keys)?;
+        is_signed(path, name, &sums)?;
         let raw = name.trim_end_matches(".xz").trim_end_matches(".zst");
         let map = folder.join(format!("{raw}.bmap"));
         let map = map.exists().then(|| read_map(&map, &sums)).transpose()?;
@@ -117,65 +113,25 @@ fn packing(name: &str) -> anyhow::Result<Packing> {
     })
 }
 
-/// The text of `SHA256SUMS`, whose signature is good.
-fn signed_sums(folder: &Path, keys: &Path) -> anyhow::Result<String> {
-    let (sums, signature) = (folder.join("SHA256SUMS"), folder.join("SHA256SUMS.gpg"));
-    for file in [&sums, &signature] {
-        ensure!(file.exists(), "{} is missing: put it beside the image", file.display());
-    }
-    ensure!(keys.exists(), "{} is missing: give the keys that sign images with --keys", keys.display());
-    let keys = keys.canonicalize()?;
-    let checked = Command::new("gpgv").arg("--keyring").arg(keys).arg(&signature).arg(&sums).output();
-    let checked = checked.context("starting gpgv, which checks signatures: install it")?;
-    if !checked.status.success() {
-        bail!(
-            "the signature of {} is not good: {}",
-            sums.display(),
-            String::from_utf8_lossy(&checked.stderr).trim()
-        );
-    }
-    Ok(fs::read_to_string(&sums)?)
+/// The file is the one that was signed.
+fn is_signed(path: &Path, name: &str, sums: &Sums) -> anyhow::Result<()> {
+    let signed =
+        sums.of(name).with_context(|| format!("{name} is not listed in SHA256SUMS: nobody has signed it"))?;
+    let found = signed::sum(File::open(path)?).with_context(|| format!("reading {}", path.display()))?;
+    ensure!(signed == found, "{name} is not the file that was signed: download it again");
+    Ok(())
 }
 
-fn listed(sums: &str, name: &str) -> anyhow::Result<String> {
-    let of_file = |line: &str| {
-        let (hash, file) = line.split_once(char::is_whitespace)?;
-        (file.trim_start().trim_start_matches('*') == name).then(|| hash.to_ascii_lowercase())
-    };
-    sums.lines()
-        .find_map(of_file)
-        .with_context(|| format!("{name} is not listed in SHA256SUMS: nobody has signed it"))
-}
-
-fn hash(path: &Path) -> anyhow::Result<String> {
-    let (mut file, mut hash, mut chunk) = (File::open(path)?, Sha256::new(), vec![0; CHUNK]);
-    loop {
-        let count = file.read(&mut chunk).with_context(|| format!("reading {}", path.display()))?;
-        if count == 0 {
-            return Ok(hex(&hash.finalize()));
-        }
-        hash.update(&chunk[..count]);
-    }
-}
-
-fn read_map(path: &Path, sums: &str) -> anyhow::Result<Map> {
+fn read_map(path: &Path, sums: &Sums) -> anyhow::Result<Map> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     ensure!(fs::metadata(path)?.len() <= MAP_MAX, "{name} is too large for a block map");
-    ensure!(listed(sums, name)? == hash(path)?, "{name} is not the file that was signed: download it again");
+    is_signed(path, name, sums)?;
     Map::parse(&fs::read_to_string(path)?).with_context(|| name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sums_are_read_as_sha256sum_writes_them() {
-        let sums = "AB01  a.raw\ncd02 *b.raw.xz\n";
-        assert_eq!(listed(sums, "a.raw").unwrap(), "ab01");
-        assert_eq!(listed(sums, "b.raw.xz").unwrap(), "cd02");
-        assert!(listed(sums, "c.raw").unwrap_err().to_string().contains("nobody has signed it"));
-    }
 
     #[test]
     fn a_name_tells_the_packing() {

@@ -1,5 +1,6 @@
 //! Block maps as bmaptool writes them (format 2.0): which blocks of an image carry something, and their hashes.
 
+use crate::signed::hex;
 use anyhow::{Context, ensure};
 use roxmltree::Document;
 use sha2::{Digest, Sha256};
@@ -106,11 +107,6 @@ fn bounds(text: &str) -> anyhow::Result<(u64, u64)> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let read = |text: &str| text.trim().parse().with_context(|| format!("Range {text:?} of the block map"));
     Ok((read(first)?, read(last)?))
-}
-
-/// Lower case.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

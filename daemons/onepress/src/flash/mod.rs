@@ -4,6 +4,7 @@
 pub mod device;
 pub mod image;
 pub mod map;
+pub mod partition;
 pub mod site;
 pub mod write;
 

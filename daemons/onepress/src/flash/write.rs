@@ -1,6 +1,7 @@
 //! Writes an image to a device through its block map, and reads back what was written.
 
-use super::map::{Map, Mapped, hex};
+use super::map::{Map, Mapped};
+use crate::signed::hex;
 use anyhow::{Context, bail, ensure};
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};

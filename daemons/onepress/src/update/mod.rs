@@ -1,0 +1,22 @@
+//! Updating an appliance: which bundle may be put into the other slot, putting it there, and what becomes of it at the
+//! next boot. Which partition is written how is systemd-sysupdate's; when, the caller's. Making bundles is the image
+//! build's.
+//!
+//! `version`, `tar`, `contents`, `decide`, `record` and `tryboot::plan` are pure.
+
+pub mod apply;
+pub mod bundle;
+pub mod contents;
+pub mod decide;
+pub mod failure;
+pub mod place;
+pub mod record;
+pub mod restart;
+pub mod sysupdate;
+pub mod tar;
+pub mod tryboot;
+pub mod version;
+
+pub use decide::{Appliance, Leg, Refusal};
+pub use failure::Failure;
+pub use version::{Profile, Release, Version};
