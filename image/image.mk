@@ -35,4 +35,5 @@ test-image: setup-base setup-image setup-nextest console ## The appliance image 
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
 	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
-	cargo nextest run -p onepress-tests --profile image --no-fail-fast
+	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=1
+	cargo nextest run --workspace --test image --profile image --no-fail-fast

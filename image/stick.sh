@@ -6,10 +6,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 profile=$1 version=$2
-cache=$PWD/.cache/image
 keys=$(image/keys.sh)
 name=onepress-${profile}_$version
-from=$cache/out/$profile/$version
+from=$PWD/.cache/image/out/$profile/$version
 out=$from/stick
 raw=$out/$name.stick.raw
 rm -rf "$out" && mkdir -p "$out"
@@ -28,18 +27,19 @@ for part in json.load(sys.stdin)["partitiontable"]["partitions"]:
 set -- $(start PROVISION)
 mformat -i "$raw@@$(($1 * 512))" -T "$2" -h 16 -s 63 -v PROVISION -N 0e0e55aa ::
 
-mkdir -p "$cache/tools/work"
-cp "$keys/secure-boot.key" "$keys/secure-boot.crt" "$cache/tools/work/"
-chroot "$cache/tools" env PATH=/usr/local/bin:/usr/bin:/bin SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH ukify build \
-  --stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub --output=/work/install.addon.efi \
+addon=$out/addon
+mkdir -p "$addon" && cp "$keys/secure-boot.key" "$keys/secure-boot.crt" "$addon"
+image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub --output=/work/install.addon.efi \
   --secureboot-private-key=/work/secure-boot.key --secureboot-certificate=/work/secure-boot.crt \
-  --cmdline='onepress.install systemd.unit=onepress-install.target systemd.volatile=state rd.systemd.mask=sysroot-var.mount rd.systemd.mask=systemd-repart.service rd.systemd.mask=onepress-machine-id.service systemd.mask=etc-onepress.mount systemd.mask=appliance-state.service systemd.mask=appliance-site.service'
+  --cmdline="onepress.install systemd.unit=onepress-install.target systemd.volatile=state \
+$(printf 'rd.systemd.mask=%s ' sysroot-var.mount systemd-repart.service onepress-machine-id.service)\
+$(printf 'systemd.mask=%s ' etc-onepress.mount appliance-state.service appliance-site.service)"
 # shellcheck disable=SC2046
 set -- $(start esp)
 esp=$raw@@$(($1 * 512))
 mmd -i "$esp" ::/loader/addons
-mcopy -i "$esp" "$cache/tools/work/install.addon.efi" ::/loader/addons/install.addon.efi
-rm -r "$cache/tools/work"
+mcopy -i "$esp" "$addon/install.addon.efi" ::/loader/addons/install.addon.efi
+rm -r "$addon"
 
 bmaptool create --output "$raw.bmap" "$raw"
 cd "$out"

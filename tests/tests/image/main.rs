@@ -3,10 +3,11 @@
 //! `cargo nextest run --profile image -E 'test(NAME)'`.
 
 mod centre;
+mod files;
 mod vm;
 
 use centre::{BOX, Buttons, DISK, FIRST, Rack, built, cable, wait};
-use vm::{BOOT, Machine, Plan, disk};
+use vm::{BOOT, Machine, Plan, disk, without_keys};
 
 /// What holds for every image, whatever its role.
 fn sound(machine: &mut Machine) {
@@ -40,7 +41,8 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     let wall = desk.new_box("wall", None).expect("a ticket for the wall");
     let ticket = desk.new_box("box", Some("school")).expect("a ticket for the box");
     rack.machine.write("/run/ticket", &wall);
-    rack.machine.run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
+    rack.machine
+        .run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
 
     site.started();
     sound(&mut site);
@@ -57,4 +59,53 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     wait("the siren sounds", || rack.siren().then_some(()));
     let state = desk.state().expect("the state");
     assert!(state.to_string().contains("school"), "{state}");
+}
+
+#[test]
+fn the_stick_installs_on_the_one_disk_and_the_disk_starts_without_it() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), BOX);
+    let inside = disk(dir.path(), "inside.raw", None, DISK);
+    let machine = Plan::new("installing").stick(&stick).disk(&inside).without_shell().boot();
+    let told = machine.off(BOOT);
+    assert!(told.contains("to disk nvme0n1") && told.contains("INSTALLED and read back"), "{told}");
+
+    let mut machine = Plan::new("installed").disk(&inside).boot();
+    machine.started();
+    sound(&mut machine);
+    assert_eq!(machine.run("hostname").trim(), "school-1");
+    assert!(machine.run("cat /etc/onepress/button.toml").contains("button-1-no"));
+    let kept = machine.run("cat /etc/machine-id");
+    assert_eq!(kept, machine.run("cat /var/lib/onepress-machine-id"));
+}
+
+#[test]
+fn the_stick_refuses_two_disks_and_one_with_an_installation_and_says_why() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), "hostname = 'school-1'\n");
+    let one = disk(dir.path(), "one.raw", None, DISK);
+    let other = disk(dir.path(), "other.raw", None, DISK);
+    let drive = format!("if=none,id=other,format=raw,file={}", other.display());
+    let plan = Plan::new("refusing").stick(&stick).disk(&one).without_shell();
+    let mut machine = plan.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=other"]).boot();
+    machine.says("NOT INSTALLED: several disks are built in", BOOT);
+    drop(machine);
+    let read = std::fs::read(&one).expect("the disk");
+    assert!(read.iter().all(|byte| *byte == 0), "nothing was written");
+}
+
+/// A stick as `make stick` and `onepress flash` make it, with the site's file.
+fn stick(dir: &std::path::Path, site: &str) -> std::path::PathBuf {
+    use onepress::flash::site::Site;
+    let image = built("edge-x86", FIRST, &format!("stick/onepress-edge-x86_{FIRST}.stick.raw.xz"));
+    let stick = dir.join("stick.raw");
+    let unpacked = std::fs::File::create(&stick).expect("a stick");
+    let status = std::process::Command::new("xz").args(["-dc"]).arg(&image).stdout(unpacked).status();
+    assert!(status.expect("xz").success());
+    without_keys(&stick);
+    let file = dir.join("site.toml");
+    std::fs::write(&file, site).expect("written");
+    let mut device = std::fs::File::options().read(true).write(true).open(&stick).expect("the stick");
+    Site::read(Some(&file), None).expect("read").put(&mut device).expect("put");
+    stick
 }

@@ -79,10 +79,20 @@ impl Plan {
         let side = |port| format!("type=inet,host=127.0.0.1,port={port}");
         let dgram = format!(
             "dgram,id=cable,{},{}",
-            side(here).replace("type", "local.type").replace("host", "local.host").replace("port", "local.port"),
-            side(there).replace("type", "remote.type").replace("host", "remote.host").replace("port", "remote.port"),
+            side(here)
+                .replace("type", "local.type")
+                .replace("host", "local.host")
+                .replace("port", "local.port"),
+            side(there)
+                .replace("type", "remote.type")
+                .replace("host", "remote.host")
+                .replace("port", "remote.port"),
         );
-        let mac = format!("virtio-net-pci,netdev=cable,addr=0x10,mac=52:54:00:77:{:02x}:{:02x}", here >> 8, here & 255);
+        let mac = format!(
+            "virtio-net-pci,netdev=cable,addr=0x10,mac=52:54:00:77:{:02x}:{:02x}",
+            here >> 8,
+            here & 255
+        );
         self.with(&["-netdev", &dgram, "-device", &mac])
     }
 
@@ -109,13 +119,24 @@ impl Plan {
 
     fn command(&self, dir: &Path) -> Command {
         let at = |name: &str| dir.join(name).display().to_string();
+        // One machine among others on a busy computer; ONEPRESS_NICE=0 for somebody who waits for it.
+        let nice = std::env::var("ONEPRESS_NICE").unwrap_or_else(|_| "10".into());
         let mut command = Command::new("nice");
-        command.args(["-n", "10", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]);
+        command.args(["-n", &nice, "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]);
         command.args(["-cpu", "Nehalem", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
         command.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
         command.args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))]);
         command.args(["-serial", &format!("file:{}", at("serial"))]);
-        command.args(["-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb", "-device", "virtio-serial-pci"]);
+        command.args([
+            "-device",
+            "virtio-rng-pci",
+            "-device",
+            "qemu-xhci,id=usb",
+            "-device",
+            "virtio-serial-pci",
+        ]);
+        // A busy host's timers come too late for the kernel's own check of them.
+        command.args(["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=no_timer_check"]);
         if self.shell {
             command.args(["-chardev", &format!("socket,id=lab,server=on,wait=off,path={}", at("lab"))]);
             command.args(["-device", "virtserialport,chardev=lab,name=lab"]);
@@ -143,7 +164,8 @@ pub struct Machine {
 impl Machine {
     /// All that has come over the serial line.
     pub fn serial(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default()).replace('\r', "")
+        String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default())
+            .replace('\r', "")
     }
 
     /// Waits for a text on the serial line.
@@ -169,9 +191,9 @@ impl Machine {
 
     /// Runs a command as root; its output, when it succeeds.
     pub fn run(&mut self, command: &str) -> String {
-        let (code, said) = self.try_run(command, COMMAND).unwrap_or_else(|| {
-            panic!("{}: no answer to {command}\n{}", self.name, self.tail())
-        });
+        let (code, said) = self
+            .try_run(command, COMMAND)
+            .unwrap_or_else(|| panic!("{}: no answer to {command}\n{}", self.name, self.tail()));
         assert_eq!(code, 0, "{}: {command}\n{said}\n{}", self.name, self.tail());
         said
     }
@@ -264,12 +286,33 @@ impl Drop for Machine {
 /// A disk of this size, whose first part is an image; the image itself is not touched.
 pub fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
     let path = dir.join(name);
-    if let Some(image) = image {
-        let (from, to) = (image.display().to_string(), path.display().to_string());
-        let copied = Command::new("cp").args(["--sparse=always", "--dereference", &from, &to]).status();
-        assert!(copied.expect("cp").success(), "{from} is not built: make image");
+    match image {
+        Some(image) => {
+            copy(image, &path, size);
+            without_keys(&path);
+        }
+        None => fs::File::create(&path).and_then(|file| file.set_len(size)).expect("a disk"),
     }
-    let file = fs::File::options().write(true).create(true).truncate(false).open(&path).expect("a disk");
-    file.set_len(size).expect("room for a disk");
     path
+}
+
+/// A copy that takes no more of the disk than what it copies, and is `size` long if that is more.
+pub fn copy(from: &Path, to: &Path, size: u64) {
+    let copied = Command::new("cp").args(["--sparse=always", "--dereference"]).arg(from).arg(to).status();
+    assert!(copied.expect("cp").success(), "copying {}", from.display());
+    let file = fs::File::options().write(true).open(to).expect("the copy");
+    let long = file.metadata().expect("its length").len();
+    file.set_len(size.max(long)).expect("room for a disk");
+}
+
+/// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
+/// the laboratory.
+pub fn without_keys(disk: &Path) {
+    let table = Command::new("sfdisk").arg("--json").arg(disk).output().expect("sfdisk");
+    let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a partition table");
+    let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");
+    let esp = parts.iter().find(|part| part["name"] == "esp").expect("an ESP");
+    let at = format!("{}@@{}", disk.display(), esp["start"].as_u64().expect("a number") * 512);
+    let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
+    assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
 }

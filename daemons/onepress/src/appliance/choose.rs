@@ -32,7 +32,9 @@ pub enum Refused {
         why: String,
     },
     /// Somebody's alarms are on it.
-    #[error("{disk} holds an installation, which would be lost: say so in site.toml with [install] erase = true")]
+    #[error(
+        "{disk} holds an installation, which would be lost: say so in site.toml with [install] erase = true"
+    )]
     Installed {
         /// Which.
         disk: String,
@@ -51,13 +53,17 @@ pub fn choose(
 ) -> Result<Device, Refused> {
     let built_in: Vec<_> = devices
         .iter()
-        .filter(|device| device.against.contains(&Against::Internal) && !device.against.contains(&Against::System))
+        .filter(|device| {
+            device.against.contains(&Against::Internal) && !device.against.contains(&Against::System)
+        })
         .collect();
     let told = |disks: &[&Device]| disks.iter().map(|disk| name(disk)).collect::<Vec<_>>().join(", ");
     let disk = match (wanted, built_in.as_slice()) {
-        (Some(wanted), all) => all.iter().find(|disk| disk.name == wanted).copied().ok_or_else(|| {
-            Refused::Absent { wanted: wanted.to_owned(), there: told(all) }
-        })?,
+        (Some(wanted), all) => all
+            .iter()
+            .find(|disk| disk.name == wanted)
+            .copied()
+            .ok_or_else(|| Refused::Absent { wanted: wanted.to_owned(), there: told(all) })?,
         (None, []) => return Err(Refused::None),
         (None, [one]) => *one,
         (None, several) => return Err(Refused::Several(told(several))),
@@ -113,7 +119,8 @@ mod tests {
     fn the_one_that_is_built_in_is_taken_however_large() {
         let stick = disk("sda", GOOD, &[Against::System]);
         let usb = disk("sdb", GOOD, &[]);
-        let inside = disk("nvme0n1", 2 * crate::flash::device::STICK_MAX, &[Against::Internal, Against::Large]);
+        let inside =
+            disk("nvme0n1", 2 * crate::flash::device::STICK_MAX, &[Against::Internal, Against::Large]);
         assert_eq!(chosen(&[stick, usb, inside], None), Ok("nvme0n1".into()));
     }
 

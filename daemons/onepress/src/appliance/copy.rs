@@ -22,10 +22,15 @@ pub fn same(original: &Path, copy: &Path) -> anyhow::Result<u64> {
         if count == 0 {
             return Ok(at);
         }
-        let found = fill(&mut other, &mut right[..count]).with_context(|| format!("reading {}", copy.display()))?;
+        let found =
+            fill(&mut other, &mut right[..count]).with_context(|| format!("reading {}", copy.display()))?;
         let differs = (0..count).find(|place| *place >= found || left[*place] != right[*place]);
         if let Some(place) = differs {
-            anyhow::bail!("{} reads back otherwise than it was written, from byte {}", copy.display(), at + place as u64);
+            anyhow::bail!(
+                "{} reads back otherwise than it was written, from byte {}",
+                copy.display(),
+                at + place as u64
+            );
         }
         at += count as u64;
     }

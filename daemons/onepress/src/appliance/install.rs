@@ -111,13 +111,15 @@ impl Plan {
         File::open(&ours)?.sync_all()?;
         run("umount", &[&data.display().to_string()])?;
         if self.given.ticket.is_some() {
-            erase(&Path::new(AT).join("stick").join(TICKET_FILE)).context("erasing the ticket on the stick")?;
+            erase(&Path::new(AT).join("stick").join(TICKET_FILE))
+                .context("erasing the ticket on the stick")?;
         }
         run("umount", &[&format!("{AT}/stick")])
     }
 
     fn part(&self, label: &str) -> anyhow::Result<PathBuf> {
-        partition(&self.disk.name, label).with_context(|| format!("{} has no partition {label}", self.disk.name))
+        partition(&self.disk.name, label)
+            .with_context(|| format!("{} has no partition {label}", self.disk.name))
     }
 }
 
@@ -128,7 +130,10 @@ impl Given {
             .with_context(|| format!("{SITE_FILE} on the stick"))?;
         let ticket = self::text(&stick.join(TICKET_FILE))?;
         if let Some(ticket) = &ticket {
-            ensure!(user("onepress-button").is_ok() && edge(), "{TICKET_FILE} is on the stick: only a box takes one");
+            ensure!(
+                user("onepress-button").is_ok() && edge(),
+                "{TICKET_FILE} is on the stick: only a box takes one"
+            );
             Ticket::from_text(ticket).with_context(|| format!("{TICKET_FILE} on the stick"))?;
         }
         Ok(Self { text, ticket, site })
@@ -215,7 +220,8 @@ fn disk_of(label: &str) -> anyhow::Result<String> {
 fn partition(disk: &str, label: &str) -> Option<PathBuf> {
     let parts = fs::read_dir(Path::new("/sys/block").join(disk)).ok()?.flatten();
     let texts = parts.filter_map(|part| fs::read_to_string(part.path().join("uevent")).ok());
-    let value = |text: &str, key: &str| text.lines().find_map(|line| Some(line.strip_prefix(key)?.to_owned()));
+    let value =
+        |text: &str, key: &str| text.lines().find_map(|line| Some(line.strip_prefix(key)?.to_owned()));
     let mut found = texts.filter(|text| value(text, "PARTNAME=").as_deref() == Some(label));
     found.find_map(|text| value(&text, "DEVNAME=")).map(|name| Path::new("/dev").join(name))
 }
@@ -228,7 +234,8 @@ fn mount(device: &Path, name: &str, kind: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let done = Command::new(program).args(arguments).output().with_context(|| format!("starting {program}"))?;
+    let done =
+        Command::new(program).args(arguments).output().with_context(|| format!("starting {program}"))?;
     if !done.status.success() {
         bail!("{program} failed: {}", String::from_utf8_lossy(&done.stderr).trim());
     }

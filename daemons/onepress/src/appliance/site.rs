@@ -92,7 +92,11 @@ impl Site {
     fn check(&self) -> Result<(), Wrong> {
         if let Some(name) = &self.hostname {
             let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if name.is_empty() || name.len() > HOSTNAME_MAX || !name.chars().all(good) || name.starts_with('-') {
+            if name.is_empty()
+                || name.len() > HOSTNAME_MAX
+                || !name.chars().all(good)
+                || name.starts_with('-')
+            {
                 return Err(Wrong::new(
                     "hostname",
                     format!("is {name:?}"),
@@ -161,7 +165,8 @@ impl Site {
 impl Network {
     fn check(&self) -> Result<(), Wrong> {
         let remedy = "give an address and its prefix, such as \"10.1.2.3/24\"";
-        let wrong = |reason: &str| Wrong::new("network.address", format!("{:?} {reason}", self.address), remedy);
+        let wrong =
+            |reason: &str| Wrong::new("network.address", format!("{:?} {reason}", self.address), remedy);
         let (address, prefix) = self.address.split_once('/').ok_or_else(|| wrong("has no prefix"))?;
         let address: IpAddr = address.parse().map_err(|_| wrong("is no address"))?;
         let most = if address.is_ipv4() { 32 } else { 128 };
