@@ -8,4 +8,4 @@ shift
 mkdir -p "$tools/work"
 export folder tools
 exec unshare --mount --pid --fork sh -euc 'mount -t proc proc "$tools/proc"; mount --bind "$folder" "$tools/work"
-  mount --rbind /dev "$tools/dev"; exec chroot "$tools" env PATH=/usr/local/bin:/usr/sbin:/usr/bin "$@"' sh "$@"
+  mount --rbind /dev "$tools/dev"; mount --rbind /sys "$tools/sys"; mount -t tmpfs none "$tools/tmp"; exec chroot "$tools" env PATH=/usr/local/bin:/usr/sbin:/usr/bin "$@"' sh "$@"

@@ -136,12 +136,6 @@ impl Buttons {
         self.0.set(1, !down);
         self.0.set(0, down);
     }
-
-    /// The wire is cut: neither contact is closed.
-    pub fn cut(&self) {
-        self.0.set(0, false);
-        self.0.set(1, false);
-    }
 }
 
 /// Two ports for the two ends of a cable.

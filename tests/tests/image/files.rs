@@ -17,14 +17,16 @@ fn source(path: &str) -> PathBuf {
 
 /// Runs one of the image's tools on a folder, which it sees as /work.
 fn tool(folder: &Path, arguments: &[&str]) -> (bool, String) {
-    let done = Command::new(source("image/run.sh")).arg(folder).args(arguments).output().expect("image/run.sh");
+    let done =
+        Command::new(source("image/run.sh")).arg(folder).args(arguments).output().expect("image/run.sh");
     let said = [done.stdout, done.stderr].concat();
     (done.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 /// The hash of the root that stands in the signed kernel's arguments.
 fn root_hash(profile: &str) -> String {
-    let kernel = std::fs::read(built(profile, FIRST, &format!("onepress-{profile}_{FIRST}.efi"))).expect("the UKI");
+    let kernel =
+        std::fs::read(built(profile, FIRST, &format!("onepress-{profile}_{FIRST}.efi"))).expect("the UKI");
     let text = String::from_utf8_lossy(&kernel);
     let from = text.find("roothash=").expect("a root hash") + "roothash=".len();
     text[from..].chars().take_while(char::is_ascii_hexdigit).collect()
@@ -38,10 +40,14 @@ fn the_first_start_makes_the_second_slot_and_var_of_the_rest() {
     let definitions = source("image/mkosi.extra/usr/lib/repart.d");
     let copied = Command::new("cp").arg("-r").arg(definitions).arg(dir.path()).status();
     assert!(copied.expect("cp").success());
-    let made = tool(dir.path(), &["systemd-repart", "--dry-run=no", "--definitions=/work/repart.d", "/work/disk.raw"]);
+    let made = tool(
+        dir.path(),
+        &["systemd-repart", "--no-pager", "--dry-run=no", "--definitions=/work/repart.d", "/work/disk.raw"],
+    );
     assert!(made.0, "{}", made.1);
 
-    let table = Command::new("sfdisk").arg("--json").arg(dir.path().join("disk.raw")).output().expect("sfdisk");
+    let table =
+        Command::new("sfdisk").arg("--json").arg(dir.path().join("disk.raw")).output().expect("sfdisk");
     let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a table");
     let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");
     let names: Vec<_> = parts.iter().map(|part| part["name"].as_str().unwrap_or_default()).collect();
@@ -76,7 +82,11 @@ fn one_flipped_byte_of_the_root_is_found() {
 fn sizes_are_within_their_bounds() {
     let dir = tempfile::tempdir().expect("temporary directory");
     for role in ROLES {
-        copy(&built(role, FIRST, &format!("onepress-{role}_{FIRST}.root-x86-64.raw")), &dir.path().join(role), 0);
+        copy(
+            &built(role, FIRST, &format!("onepress-{role}_{FIRST}.root-x86-64.raw")),
+            &dir.path().join(role),
+            0,
+        );
         let (good, said) = tool(dir.path(), &["dump.erofs", "-s", &format!("/work/{role}")]);
         assert!(good, "{said}");
         let blocks = said.lines().find_map(|line| line.strip_prefix("Filesystem blocks:")).expect("a number");
@@ -94,7 +104,8 @@ fn sizes_are_within_their_bounds() {
 fn the_bill_of_materials_has_every_package_of_the_manifest_and_our_crates() {
     for role in ROLES {
         let read = |what: &str| {
-            let text = std::fs::read(built(role, FIRST, &format!("onepress-{role}_{FIRST}.{what}"))).expect("read");
+            let text =
+                std::fs::read(built(role, FIRST, &format!("onepress-{role}_{FIRST}.{what}"))).expect("read");
             serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")
         };
         let (manifest, bill) = (read("manifest"), read("cdx.json"));
@@ -122,7 +133,10 @@ fn each_package_that_is_asked_for_is_explained() {
         let names = listed.flat_map(|line| line.trim().split('=').next_back());
         for name in names.filter(|name| !name.is_empty()) {
             let known = if name.starts_with("libtss2-") { "libtss2-*" } else { name };
-            assert!(explained.contains(known), "{file}: image/README.md does not say why {name} is in the image");
+            assert!(
+                explained.contains(known),
+                "{file}: image/README.md does not say why {name} is in the image"
+            );
         }
     }
 }
