@@ -7,6 +7,7 @@ CONSOLE := daemons/desk/console
 SETUPS := base nextest browser python udev uml media trixie
 
 include install.mk
+include image/image.mk
 
 .PHONY: help demo test check console build sim crowd bench fuzz setup $(SETUPS:%=setup-%) setup-bench peers cross-arm64 check-buildroot
 

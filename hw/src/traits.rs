@@ -9,7 +9,7 @@ use crate::{Edge, Error, Held, Line, Reading};
 /// After an error of [`crate::Severity::Retryable`] call again, after a pause of your own: an absent device
 /// fails at once. It is reopened as needed.
 pub trait Inputs: Send {
-    /// The device, as a technician finds it: `gpiochip0`, `/dev/onepress/box0`.
+    /// The device, as a technician finds it: `gpiochip0`, `/dev/onepress/buttons0`.
     fn device(&self) -> &str;
 
     /// The lines of this bank, in the order they were asked for.

@@ -2,6 +2,7 @@
 //! demo and for tests. Rules, links and devices do not belong here; they are the daemons' and the libraries'.
 
 pub mod api;
+pub mod appliance;
 pub mod commands;
 pub mod control;
 pub mod flash;

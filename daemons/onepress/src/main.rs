@@ -1,7 +1,7 @@
 //! `onepress`: what a technician types.
 
 use clap::{Parser, Subcommand};
-use onepress::commands::{demo, enrol, flash, health, journal, press, status, update};
+use onepress::commands::{demo, enrol, flash, health, install, journal, press, site, status, update};
 use std::process::ExitCode;
 
 /// Police-alarm appliances: demo, press, enrol, status, health, flash, update, journal.
@@ -29,6 +29,10 @@ enum Command {
     /// Look at update bundles, and put them on
     #[command(subcommand)]
     Update(update::Command),
+    /// Install this stick's system on the one disk of this computer
+    Install(install::Arguments),
+    /// Make this appliance what site.toml says
+    Site(site::Arguments),
     /// Look after a journal
     #[command(subcommand)]
     Journal(journal::Command),
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
         Command::Health(arguments) => health::run(&arguments),
         Command::Flash(arguments) => flash::run(&arguments),
         Command::Update(command) => update::run(&command),
+        Command::Install(arguments) => install::run(&arguments),
+        Command::Site(arguments) => site::run(&arguments),
         Command::Journal(command) => journal::run(&command),
     };
     unit::exit_code_by(done, update::code)

@@ -4,9 +4,11 @@ pub mod demo;
 pub mod enrol;
 pub mod flash;
 pub mod health;
+pub mod install;
 pub mod journal;
 pub mod press;
 mod screen;
+pub mod site;
 pub mod status;
 pub mod update;
 

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Builds one profile into .cache/image/out/<profile>/<version>/: disk, root, verity, UKI, manifest, SBOM, and what they sum to.
+#   build.sh PROFILE VERSION BINARIES      BINARIES: the folder that cargo built into
+# Everything it needs has been made before by tools.sh and keys.sh; `make image` does all of it.
+set -eu
+cd "$(dirname "$0")/.."
+profile=$1 version=$2 binaries=$3
+cache=$PWD/.cache/image
+keys=$(image/keys.sh)
+tree=$cache/tree/$profile
+out=${IMAGE_OUT:-$cache/out/$profile/$version}
+
+rm -rf "$tree" && mkdir -p "$tree" "$out"
+make -s -f install.mk install DESTDIR="$tree" BUILT="$binaries"
+strip "$tree"/usr/bin/onepress*
+# /etc/onepress is a place on /var: what it begins with lies beside the program's other files.
+rm -rf "$tree"/etc/onepress/* && mkdir -p "$tree/usr/share/onepress/config"
+cp "image/config/${profile%%-*}"/*.toml "$tree/usr/share/onepress/config"
+install -D -m 0644 "$keys/public.gpg" "$tree/usr/lib/systemd/import-pubring.gpg"
+install -D -m 0644 "$keys/public.gpg" "$tree/usr/share/onepress/image-keys.gpg"
+# The folder's own dates go into the image.
+find "$tree" -exec touch --no-dereference --date=@1764028800 {} +
+
+# In memory where there is room, for the build is bound by fsync otherwise; a mount of its own, which ends with it.
+workspace=$cache/workspace
+mkdir -p "$workspace" "$cache/cache" "$cache/packages"
+free=$(sed -n 's/^MemAvailable: *\([0-9]*\)[0-9]\{6\} kB/\1/p' /proc/meminfo)
+export PYTHONPATH="$cache/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
+export workspace free
+unshare --mount sh -euc '[ "${free:-0}" -lt 5 ] || mount -t tmpfs -o size=6G none "$workspace"; exec "$@"' sh \
+  nice -n "${IMAGE_NICE:-10}" python3 -m mkosi --directory=image --profile="$profile" \
+  --tools-tree="$cache/tools" --sandbox-tree="$cache/sandbox" --workspace-directory="$workspace" \
+  --cache-directory="$cache/cache" --package-cache-directory="$cache/packages" --output-directory="$out" \
+  --extra-tree="$tree" --image-id="onepress-$profile" --image-version="$version" \
+  --secure-boot --secure-boot-sign-tool=sbsign --secure-boot-key="$keys/secure-boot.key" \
+  --secure-boot-certificate="$keys/secure-boot.crt" --force build
+name=onepress-${profile}_$version
+image/sbom.py "$out/$name.manifest" x86_64-unknown-linux-gnu >"$out/$name.cdx.json"
+(cd "$out" && sha256sum "$name".* >"$name.sums")
+ls -l "$out"

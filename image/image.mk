@@ -1,0 +1,39 @@
+# The appliance image. PROFILE is the appliance's role here, not cargo's profile: that one is CARGO_PROFILE.
+#
+#   make image PROFILE=rack                 disk, root, verity, UKI, manifest, SBOM in .cache/image/out/rack/<version>/
+#   make image PROFILE=edge-x86 VERSION=2   under another version
+#   make image PROFILE=rack CARGO_PROFILE=dev   without link-time optimisation, for trying things out
+#   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
+#   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
+#   make test-image                         all that is shown in virtual machines
+
+IMAGE_PROFILES := rack edge-x86
+CARGO_PROFILE ?= dist
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+IMAGE_BUILT = target/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
+
+.PHONY: image stick bundle test-image setup-image
+image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86
+	nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins
+	image/tools.sh
+	image/build.sh $(PROFILE) $(VERSION) $(IMAGE_BUILT)
+
+stick: image-profile ## The installation stick made of an image
+	image/stick.sh $(PROFILE) $(VERSION)
+
+bundle: image-profile ## The signed update made of an image
+	image/bundle.sh $(PROFILE) $(VERSION)
+
+setup-image:
+	@tests/setup/image.sh
+
+.PHONY: image-profile
+image-profile:
+	@[ -n "$(filter $(PROFILE),$(IMAGE_PROFILES))" ] || { echo "PROFILE must be one of: $(IMAGE_PROFILES)" >&2; exit 1; }
+
+test-image: setup-base setup-image setup-nextest console ## The appliance image in virtual machines (an hour on two cores)
+	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
+	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=1
+	cargo nextest run --workspace --test image --profile image --no-fail-fast

@@ -1,0 +1,111 @@
+//! The appliance image in virtual machines. Not part of `make test`, for a machine starts in minutes here:
+//! `make test-image` builds the images and runs these; one alone is run by
+//! `cargo nextest run --profile image -E 'test(NAME)'`.
+
+mod centre;
+mod files;
+mod vm;
+
+use centre::{BOX, Buttons, DISK, FIRST, Rack, built, cable, wait};
+use vm::{BOOT, Machine, Plan, disk, without_keys};
+
+/// What holds for every image, whatever its role.
+fn sound(machine: &mut Machine) {
+    machine.eventually("! systemctl is-system-running | grep -q starting", BOOT);
+    let failed = machine.run("systemctl --failed --no-legend --plain");
+    assert_eq!(failed, "", "failed units");
+    let cycles = machine.run("journalctl -b --grep 'ordering cycle' --no-pager -q || true");
+    assert_eq!(cycles, "", "ordering cycles");
+    let root = machine.run("findmnt -no SOURCE,FSTYPE,OPTIONS /");
+    assert!(root.contains("/dev/mapper/root") && root.contains("erofs") && root.contains("ro"), "{root}");
+    machine.run("test -d /var/log/journal/$(cat /etc/machine-id)");
+    let logins = machine.run("grep -lxE 'a?getty|login|sshd|sulogin' /proc/[0-9]*/comm || true");
+    assert_eq!(logins, "", "nobody can log in");
+    let slots = machine.run("ls /dev/disk/by-partlabel");
+    assert!(slots.contains("onepress-data") && slots.contains("root_"), "{slots}");
+}
+
+#[test]
+fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (one, other) = cable();
+    let buttons = Buttons::new();
+    let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
+    let disk = disk(dir.path(), "box.raw", Some(&image), DISK);
+    let mut rack = Rack::boot(dir.path(), (one, other));
+    let plan = Plan::new("box").disk(&disk).cable(other, one).adapter("onepress-buttons0", buttons.line());
+    let mut site = plan.boot();
+
+    let desk = rack.set_up();
+    desk.post("/api/sites", &serde_json::json!({ "id": "school", "name": "School" })).expect("a site");
+    let wall = desk.new_box("wall", None).expect("a ticket for the wall");
+    let ticket = desk.new_box("box", Some("school")).expect("a ticket for the box");
+    rack.machine.write("/run/ticket", &wall);
+    rack.machine
+        .run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
+
+    site.started();
+    sound(&mut site);
+    site.write("/etc/onepress/site.toml", BOX);
+    site.run("onepress site && networkctl reload");
+    site.write("/run/ticket", &ticket);
+    site.eventually("onepress enrol /run/ticket", BOOT);
+    site.run("systemctl restart onepress-button");
+    site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
+    sound(&mut rack.machine);
+    assert!(!rack.siren(), "nobody has pressed yet");
+
+    buttons.press(true);
+    wait("the siren sounds", || rack.siren().then_some(()));
+    let state = desk.state().expect("the state");
+    assert!(state.to_string().contains("school"), "{state}");
+}
+
+#[test]
+fn the_stick_installs_on_the_one_disk_and_the_disk_starts_without_it() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), BOX);
+    let inside = disk(dir.path(), "inside.raw", None, DISK);
+    let machine = Plan::new("installing").stick(&stick).disk(&inside).without_shell().boot();
+    let told = machine.off(BOOT);
+    assert!(told.contains("to disk nvme0n1") && told.contains("INSTALLED and read back"), "{told}");
+
+    let mut machine = Plan::new("installed").disk(&inside).boot();
+    machine.started();
+    sound(&mut machine);
+    assert_eq!(machine.run("hostname").trim(), "school-1");
+    assert!(machine.run("cat /etc/onepress/button.toml").contains("button-1-no"));
+    let kept = machine.run("cat /etc/machine-id");
+    assert_eq!(kept, machine.run("cat /var/lib/onepress-machine-id"));
+}
+
+#[test]
+fn the_stick_refuses_two_disks_and_one_with_an_installation_and_says_why() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), "hostname = 'school-1'\n");
+    let one = disk(dir.path(), "one.raw", None, DISK);
+    let other = disk(dir.path(), "other.raw", None, DISK);
+    let drive = format!("if=none,id=other,format=raw,file={}", other.display());
+    let plan = Plan::new("refusing").stick(&stick).disk(&one).without_shell();
+    let mut machine = plan.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=other"]).boot();
+    machine.says("NOT INSTALLED: several disks are built in", BOOT);
+    drop(machine);
+    let read = std::fs::read(&one).expect("the disk");
+    assert!(read.iter().all(|byte| *byte == 0), "nothing was written");
+}
+
+/// A stick as `make stick` and `onepress flash` make it, with the site's file.
+fn stick(dir: &std::path::Path, site: &str) -> std::path::PathBuf {
+    use onepress::flash::site::Site;
+    let image = built("edge-x86", FIRST, &format!("stick/onepress-edge-x86_{FIRST}.stick.raw.xz"));
+    let stick = dir.join("stick.raw");
+    let unpacked = std::fs::File::create(&stick).expect("a stick");
+    let status = std::process::Command::new("xz").args(["-dc"]).arg(&image).stdout(unpacked).status();
+    assert!(status.expect("xz").success());
+    without_keys(&stick);
+    let file = dir.join("site.toml");
+    std::fs::write(&file, site).expect("written");
+    let mut device = std::fs::File::options().read(true).write(true).open(&stick).expect("the stick");
+    Site::read(Some(&file), None).expect("read").put(&mut device).expect("put");
+    stick
+}

@@ -1,0 +1,318 @@
+//! A virtual machine that runs an appliance image: QEMU with emulated processors (TCG), UEFI firmware, a serial line
+//! that is kept, and a shell for the laboratory.
+//!
+//! The image is the shipped one. The shell is a unit that the virtual machine's firmware passes as a credential
+//! (SMBIOS type 11, systemd.system-credentials(7)); nothing in the image knows of it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A start takes a minute where nothing else runs, and up to ten where much does.
+pub const BOOT: Duration = Duration::from_secs(900);
+/// A command of the laboratory's.
+pub const COMMAND: Duration = Duration::from_secs(240);
+/// How often a machine is looked at.
+const GLANCE: Duration = Duration::from_millis(500);
+/// Firmware that does not enforce Secure Boot until keys are enrolled, and its empty variables.
+const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+const SHELL: &str = "[Unit]
+Description=Shell of the laboratory
+DefaultDependencies=no
+ConditionPathExists=!/etc/initrd-release
+[Service]
+ExecStart=/bin/sh -c 'until [ -e /dev/virtio-ports/lab ]; do sleep 0.2; done; exec /bin/sh </dev/virtio-ports/lab >/dev/virtio-ports/lab 2>&1'
+Restart=always
+OOMScoreAdjust=-1000
+";
+const WANTED: &str = "[Unit]\nWants=lab.service\n";
+
+/// A machine to be.
+pub struct Plan {
+    name: &'static str,
+    arguments: Vec<String>,
+    shell: bool,
+}
+
+impl Plan {
+    /// A machine with firmware, a serial line and the shell, and nothing else.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, arguments: Vec::new(), shell: true }
+    }
+
+    /// More of QEMU's arguments.
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    /// The disk that is built in, NVMe.
+    pub fn disk(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
+        self.with(&["-drive", &drive, "-device", "nvme,drive=disk,serial=disk0,bootindex=2"])
+    }
+
+    /// A stick in a USB socket; the firmware tries it first.
+    pub fn stick(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=stick,format=raw,cache=unsafe,file={}", file.display());
+        let device = "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=1";
+        self.with(&["-drive", &drive, "-device", device])
+    }
+
+    /// A serial adapter in a USB socket, with the number that is written into it and what hangs on it.
+    pub fn adapter(self, number: &str, line: &Path) -> Self {
+        let chardev = format!("serial,id={number},path={}", line.display());
+        let device = format!("usb-serial,bus=usb.0,chardev={number},serial={number},always-plugged=on");
+        self.with(&["-chardev", &chardev, "-device", &device])
+    }
+
+    /// A cable to another machine: `enp0s16`.
+    pub fn cable(self, here: u16, there: u16) -> Self {
+        let side = |port| format!("type=inet,host=127.0.0.1,port={port}");
+        let dgram = format!(
+            "dgram,id=cable,{},{}",
+            side(here)
+                .replace("type", "local.type")
+                .replace("host", "local.host")
+                .replace("port", "local.port"),
+            side(there)
+                .replace("type", "remote.type")
+                .replace("host", "remote.host")
+                .replace("port", "remote.port"),
+        );
+        let mac = format!(
+            "virtio-net-pci,netdev=cable,addr=0x10,mac=52:54:00:77:{:02x}:{:02x}",
+            here >> 8,
+            here & 255
+        );
+        self.with(&["-netdev", &dgram, "-device", &mac])
+    }
+
+    /// A cable to this computer's loopback, on which the machine's port 443 is there as `port`: `enp0s17`.
+    pub fn console(self, port: u16) -> Self {
+        let user = format!("user,id=console,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:443");
+        self.with(&["-netdev", &user, "-device", "virtio-net-pci,netdev=console,addr=0x11"])
+    }
+
+    /// As a customer has it: no shell for anybody.
+    pub fn without_shell(mut self) -> Self {
+        self.shell = false;
+        self
+    }
+
+    /// Switches it on.
+    pub fn boot(self) -> Machine {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        fs::copy(VARIABLES, dir.path().join("variables")).expect("OVMF: tests/setup/image.sh");
+        let child = self.command(dir.path()).spawn().expect("QEMU: tests/setup/image.sh");
+        println!("{}: on, serial line in {}", self.name, dir.path().join("serial").display());
+        Machine { name: self.name, child, dir, shell: None, marks: 0, begun: Instant::now() }
+    }
+
+    fn command(&self, dir: &Path) -> Command {
+        let at = |name: &str| dir.join(name).display().to_string();
+        // One machine among others on a busy computer; ONEPRESS_NICE=0 for somebody who waits for it.
+        let nice = std::env::var("ONEPRESS_NICE").unwrap_or_else(|_| "10".into());
+        let mut command = Command::new("nice");
+        command.args(["-n", &nice, "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]);
+        command.args(["-cpu", "Nehalem", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
+        command.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
+        command.args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))]);
+        command.args(["-serial", &format!("file:{}", at("serial"))]);
+        command.args([
+            "-device",
+            "virtio-rng-pci",
+            "-device",
+            "qemu-xhci,id=usb",
+            "-device",
+            "virtio-serial-pci",
+        ]);
+        // A busy host's timers come too late for the kernel's own check of them.
+        command.args(["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=no_timer_check"]);
+        if self.shell {
+            command.args(["-chardev", &format!("socket,id=lab,server=on,wait=off,path={}", at("lab"))]);
+            command.args(["-device", "virtserialport,chardev=lab,name=lab"]);
+            let credential = |name: &str, text: &str| {
+                format!("type=11,value=io.systemd.credential.binary:{name}={}", BASE64.encode(text))
+            };
+            command.args(["-smbios", &credential("systemd.extra-unit.lab.service", SHELL)]);
+            command.args(["-smbios", &credential("systemd.unit-dropin.sysinit.target~lab", WANTED)]);
+        }
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command
+    }
+}
+
+/// A machine that is on.
+pub struct Machine {
+    name: &'static str,
+    child: Child,
+    dir: TempDir,
+    shell: Option<UnixStream>,
+    marks: u32,
+    begun: Instant,
+}
+
+impl Machine {
+    /// All that has come over the serial line.
+    pub fn serial(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default())
+            .replace('\r', "")
+    }
+
+    /// Waits for a text on the serial line.
+    pub fn says(&mut self, text: &str, limit: Duration) {
+        self.until(&format!("says {text:?}"), limit, |machine| machine.serial().contains(text));
+    }
+
+    /// Waits until it has switched itself off.
+    pub fn off(mut self, limit: Duration) -> String {
+        let end = Instant::now() + limit;
+        while self.child.try_wait().expect("asked").is_none() {
+            assert!(Instant::now() < end, "{}: never off\n{}", self.name, self.tail());
+            std::thread::sleep(GLANCE);
+        }
+        println!("{}: off after {:?}", self.name, self.begun.elapsed());
+        self.serial()
+    }
+
+    /// Since it was switched on.
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Runs a command as root; its output, when it succeeds.
+    pub fn run(&mut self, command: &str) -> String {
+        let (code, said) = self
+            .try_run(command, COMMAND)
+            .unwrap_or_else(|| panic!("{}: no answer to {command}\n{}", self.name, self.tail()));
+        assert_eq!(code, 0, "{}: {command}\n{said}\n{}", self.name, self.tail());
+        said
+    }
+
+    /// Runs a command until it succeeds.
+    pub fn eventually(&mut self, command: &str, limit: Duration) -> String {
+        let end = Instant::now() + limit;
+        let mut last = String::new();
+        while Instant::now() < end {
+            match self.try_run(command, COMMAND) {
+                Some((0, said)) => return said,
+                Some((_, said)) => last = said,
+                None => {}
+            }
+            std::thread::sleep(GLANCE);
+        }
+        panic!("{}: never: {command}\n{last}\n{}", self.name, self.tail());
+    }
+
+    /// Waits until it has started as far as it goes.
+    pub fn started(&mut self) {
+        self.eventually("systemctl is-active multi-user.target", BOOT);
+        println!("{}: multi-user after {:?}", self.name, self.age());
+    }
+
+    /// Writes a file in there.
+    pub fn write(&mut self, path: &str, text: &str) {
+        self.run(&format!("printf %s {} | base64 -d >{path}", BASE64.encode(text)));
+    }
+
+    fn until(&mut self, what: &str, limit: Duration, mut there: impl FnMut(&mut Self) -> bool) {
+        let end = Instant::now() + limit;
+        while !there(self) {
+            let ended = self.child.try_wait().expect("asked");
+            assert!(ended.is_none() && Instant::now() < end, "{}: never {what}\n{}", self.name, self.tail());
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    /// The shell has no prompt and no echo: what comes before the mark is what the command said.
+    fn try_run(&mut self, command: &str, limit: Duration) -> Option<(i32, String)> {
+        self.marks += 1;
+        let mark = format!("mark-{}-{}", std::process::id(), self.marks);
+        let mut shell = match self.shell.take() {
+            Some(shell) => shell,
+            None => UnixStream::connect(self.dir.path().join("lab")).ok()?,
+        };
+        shell.set_read_timeout(Some(GLANCE)).ok()?;
+        shell.write_all(format!("{{ {command}\n}} </dev/null 2>&1; echo {mark} $?\n").as_bytes()).ok()?;
+        let end = Instant::now() + limit;
+        let (mut said, mut piece) = (Vec::new(), [0; 65_536]);
+        while Instant::now() < end {
+            if self.child.try_wait().expect("asked").is_some() {
+                return None;
+            }
+            let Ok(count) = shell.read(&mut piece) else { continue };
+            said.extend_from_slice(&piece[..count]);
+            let text = String::from_utf8_lossy(&said).into_owned();
+            if let Some((before, after)) = text.split_once(&mark)
+                && after.ends_with('\n')
+            {
+                self.shell = Some(shell);
+                // What an earlier command, given up on, still had to say.
+                let before = before.rsplit("mark-").next().unwrap_or_default();
+                return Some((after.trim().parse().ok()?, before.to_owned()));
+            }
+        }
+        None
+    }
+
+    fn tail(&self) -> String {
+        let serial = self.serial();
+        let lines: Vec<_> = serial.lines().rev().take(40).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let kept = std::env::temp_dir().join(format!("onepress-serial-{}", self.name));
+            let _ = fs::copy(self.dir.path().join("serial"), &kept);
+            println!("{}: the serial line is kept in {}", self.name, kept.display());
+        }
+    }
+}
+
+/// A disk of this size, whose first part is an image; the image itself is not touched.
+pub fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
+    let path = dir.join(name);
+    match image {
+        Some(image) => {
+            copy(image, &path, size);
+            without_keys(&path);
+        }
+        None => fs::File::create(&path).and_then(|file| file.set_len(size)).expect("a disk"),
+    }
+    path
+}
+
+/// A copy that takes no more of the disk than what it copies, and is `size` long if that is more.
+pub fn copy(from: &Path, to: &Path, size: u64) {
+    let copied = Command::new("cp").args(["--sparse=always", "--dereference"]).arg(from).arg(to).status();
+    assert!(copied.expect("cp").success(), "copying {}", from.display());
+    let file = fs::File::options().write(true).open(to).expect("the copy");
+    let long = file.metadata().expect("its length").len();
+    file.set_len(size.max(long)).expect("room for a disk");
+}
+
+/// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
+/// the laboratory.
+pub fn without_keys(disk: &Path) {
+    let table = Command::new("sfdisk").arg("--json").arg(disk).output().expect("sfdisk");
+    let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a partition table");
+    let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");
+    let esp = parts.iter().find(|part| part["name"] == "esp").expect("an ESP");
+    let at = format!("{}@@{}", disk.display(), esp["start"].as_u64().expect("a number") * 512);
+    let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
+    assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
+}
