@@ -93,7 +93,9 @@ impl Studio {
     #[must_use]
     pub fn pass(&self) -> Value {
         let incident = self.centre.state()["incidents"][0]["id"].clone();
-        self.centre.desk.post(&format!("/api/incidents/{incident}/pass"), &json!({})).expect("a pass")
+        // Only who sits at a seat gets one, and a seat without a console is lost after a while.
+        let desk = self.centre.rack.sign_in(onepress::rig::SEAT).expect("signed in");
+        desk.post(&format!("/api/incidents/{incident}/pass"), &json!({})).expect("a pass")
     }
 
     /// A take as the relay serves it to a player.

@@ -304,6 +304,11 @@ impl Watch {
         self.since.is_some() && self.state() != State::Unknown && self.deadline().is_none()
     }
 
+    /// When what it has settled on has held long enough not to be a contact on its way; `None` while it has not settled.
+    pub fn steady_at(&self) -> Option<Mono> {
+        self.since.filter(|_| self.is_settled()).map(|since| since + self.rest_time())
+    }
+
     /// The last press was none that counts: a press soon after it is a new alarm, not a repeat.
     pub fn forget_press(&mut self) {
         self.last_press = None;

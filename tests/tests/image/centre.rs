@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 /// Closed at rest: both buttons' normally closed contacts, the enclosure, the mains.
 const AT_REST: u8 = 0b0011_1010;
 /// Room for two slots and a /var.
-pub const DISK: u64 = 4 << 30;
+pub(crate) const DISK: u64 = 4 << 30;
 /// Where `make image` puts what it built.
 const BUILT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/image/out");
 /// On the rack's relay board: x86-serial.toml.
 const SIREN: usize = 4;
 /// The version that the tests install first.
-pub const FIRST: &str = "1";
+pub(crate) const FIRST: &str = "1";
 
 /// What the rack's site.toml says.
 const RACK: &str = r#"
@@ -39,7 +39,7 @@ names = ["10.77.0.1"]
 "#;
 
 /// What the box's says.
-pub const BOX: &str = r#"
+pub(crate) const BOX: &str = r#"
 hostname = "school-1"
 [network]
 interface = "enp0s16"
@@ -57,14 +57,14 @@ nc = "button-1-nc"
 "#;
 
 /// An image that was built.
-pub fn built(profile: &str, version: &str, what: &str) -> PathBuf {
+pub(crate) fn built(profile: &str, version: &str, what: &str) -> PathBuf {
     let path = Path::new(BUILT).join(profile).join(version).join(what);
     assert!(path.exists(), "{} is not there: make image PROFILE={profile} VERSION={version}", path.display());
     path
 }
 
 /// The rack's machine, its relay board and its console on loopback.
-pub struct Rack {
+pub(crate) struct Rack {
     /// The machine.
     pub machine: Machine,
     board: modbus::Simulated,
@@ -74,7 +74,7 @@ pub struct Rack {
 
 impl Rack {
     /// Switched on for the first time, with a disk as `onepress flash` writes one.
-    pub fn boot(dir: &Path, cable: (u16, u16)) -> Self {
+    pub(crate) fn boot(dir: &Path, cable: (u16, u16)) -> Self {
         let image = built("rack", FIRST, &format!("onepress-rack_{FIRST}.raw"));
         let disk = disk(dir, "rack.raw", Some(&image), DISK);
         let line = pty::open().expect("a pseudo-terminal");
@@ -91,7 +91,7 @@ impl Rack {
     }
 
     /// Gives it its site's file, as the installer does, makes the first account, signs in.
-    pub fn set_up(&mut self) -> Desk {
+    pub(crate) fn set_up(&mut self) -> Desk {
         self.machine.started();
         self.machine.write("/etc/onepress/site.toml", RACK);
         self.machine.run("onepress site && networkctl reload && systemctl restart onepress-desk");
@@ -103,7 +103,7 @@ impl Rack {
     }
 
     /// The siren's relay on the Modbus board.
-    pub fn siren(&self) -> bool {
+    pub(crate) fn siren(&self) -> bool {
         self.board.with(|board| board.coil(SIREN))
     }
 }
@@ -116,30 +116,30 @@ impl Drop for Rack {
 }
 
 /// The box's button.
-pub struct Buttons(serialbox::Simulated, PathBuf);
+pub(crate) struct Buttons(serialbox::Simulated, PathBuf);
 
 impl Buttons {
     /// At rest.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let line = pty::open().expect("a pseudo-terminal");
         let path = line.path().to_owned();
         Self(serialbox::Simulated::start(line, AT_REST), path)
     }
 
     /// Where a machine finds it.
-    pub fn line(&self) -> &Path {
+    pub(crate) fn line(&self) -> &Path {
         &self.1
     }
 
     /// A finger goes down, or up.
-    pub fn press(&self, down: bool) {
+    pub(crate) fn press(&self, down: bool) {
         self.0.set(1, !down);
         self.0.set(0, down);
     }
 }
 
 /// Two ports for the two ends of a cable.
-pub fn cable() -> (u16, u16) {
+pub(crate) fn cable() -> (u16, u16) {
     let one = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let other = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let port = |socket: &UdpSocket| socket.local_addr().expect("an address").port();
@@ -151,7 +151,7 @@ fn free() -> u16 {
 }
 
 /// Waits for something outside the machines.
-pub fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + BOOT;
     loop {
         if let Some(found) = there() {

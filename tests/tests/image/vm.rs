@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A start takes a minute where nothing else runs, and up to ten where much does.
-pub const BOOT: Duration = Duration::from_secs(900);
+pub(crate) const BOOT: Duration = Duration::from_secs(900);
 /// A command of the laboratory's.
-pub const COMMAND: Duration = Duration::from_secs(240);
+pub(crate) const COMMAND: Duration = Duration::from_secs(240);
 /// How often a machine is looked at.
 const GLANCE: Duration = Duration::from_millis(500);
 /// Firmware that does not enforce Secure Boot until keys are enrolled, and its empty variables.
@@ -36,7 +36,7 @@ OOMScoreAdjust=-1000
 const WANTED: &str = "[Unit]\nWants=lab.service\n";
 
 /// A machine to be.
-pub struct Plan {
+pub(crate) struct Plan {
     name: &'static str,
     arguments: Vec<String>,
     shell: bool,
@@ -44,38 +44,38 @@ pub struct Plan {
 
 impl Plan {
     /// A machine with firmware, a serial line and the shell, and nothing else.
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self { name, arguments: Vec::new(), shell: true }
     }
 
     /// More of QEMU's arguments.
-    pub fn with(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(ToString::to_string));
         self
     }
 
     /// The disk that is built in, NVMe.
-    pub fn disk(self, file: &Path) -> Self {
+    pub(crate) fn disk(self, file: &Path) -> Self {
         let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
         self.with(&["-drive", &drive, "-device", "nvme,drive=disk,serial=disk0,bootindex=2"])
     }
 
     /// A stick in a USB socket; the firmware tries it first.
-    pub fn stick(self, file: &Path) -> Self {
+    pub(crate) fn stick(self, file: &Path) -> Self {
         let drive = format!("if=none,id=stick,format=raw,cache=unsafe,file={}", file.display());
         let device = "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=1";
         self.with(&["-drive", &drive, "-device", device])
     }
 
     /// A serial adapter in a USB socket, with the number that is written into it and what hangs on it.
-    pub fn adapter(self, number: &str, line: &Path) -> Self {
+    pub(crate) fn adapter(self, number: &str, line: &Path) -> Self {
         let chardev = format!("serial,id={number},path={}", line.display());
         let device = format!("usb-serial,bus=usb.0,chardev={number},serial={number},always-plugged=on");
         self.with(&["-chardev", &chardev, "-device", &device])
     }
 
     /// A cable to another machine: `enp0s16`.
-    pub fn cable(self, here: u16, there: u16) -> Self {
+    pub(crate) fn cable(self, here: u16, there: u16) -> Self {
         let side = |port| format!("type=inet,host=127.0.0.1,port={port}");
         let dgram = format!(
             "dgram,id=cable,{},{}",
@@ -97,19 +97,19 @@ impl Plan {
     }
 
     /// A cable to this computer's loopback, on which the machine's port 443 is there as `port`: `enp0s17`.
-    pub fn console(self, port: u16) -> Self {
+    pub(crate) fn console(self, port: u16) -> Self {
         let user = format!("user,id=console,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:443");
         self.with(&["-netdev", &user, "-device", "virtio-net-pci,netdev=console,addr=0x11"])
     }
 
     /// As a customer has it: no shell for anybody.
-    pub fn without_shell(mut self) -> Self {
+    pub(crate) fn without_shell(mut self) -> Self {
         self.shell = false;
         self
     }
 
     /// Switches it on.
-    pub fn boot(self) -> Machine {
+    pub(crate) fn boot(self) -> Machine {
         let dir = tempfile::tempdir().expect("temporary directory");
         fs::copy(VARIABLES, dir.path().join("variables")).expect("OVMF: tests/setup/image.sh");
         let child = self.command(dir.path()).spawn().expect("QEMU: tests/setup/image.sh");
@@ -152,7 +152,7 @@ impl Plan {
 }
 
 /// A machine that is on.
-pub struct Machine {
+pub(crate) struct Machine {
     name: &'static str,
     child: Child,
     dir: TempDir,
@@ -163,18 +163,18 @@ pub struct Machine {
 
 impl Machine {
     /// All that has come over the serial line.
-    pub fn serial(&self) -> String {
+    pub(crate) fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default())
             .replace('\r', "")
     }
 
     /// Waits for a text on the serial line.
-    pub fn says(&mut self, text: &str, limit: Duration) {
+    pub(crate) fn says(&mut self, text: &str, limit: Duration) {
         self.until(&format!("says {text:?}"), limit, |machine| machine.serial().contains(text));
     }
 
     /// Waits until it has switched itself off.
-    pub fn off(mut self, limit: Duration) -> String {
+    pub(crate) fn off(mut self, limit: Duration) -> String {
         let end = Instant::now() + limit;
         while self.child.try_wait().expect("asked").is_none() {
             assert!(Instant::now() < end, "{}: never off\n{}", self.name, self.tail());
@@ -185,12 +185,12 @@ impl Machine {
     }
 
     /// Since it was switched on.
-    pub fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
     /// Runs a command as root; its output, when it succeeds.
-    pub fn run(&mut self, command: &str) -> String {
+    pub(crate) fn run(&mut self, command: &str) -> String {
         let (code, said) = self
             .try_run(command, COMMAND)
             .unwrap_or_else(|| panic!("{}: no answer to {command}\n{}", self.name, self.tail()));
@@ -199,7 +199,7 @@ impl Machine {
     }
 
     /// Runs a command until it succeeds.
-    pub fn eventually(&mut self, command: &str, limit: Duration) -> String {
+    pub(crate) fn eventually(&mut self, command: &str, limit: Duration) -> String {
         let end = Instant::now() + limit;
         let mut last = String::new();
         while Instant::now() < end {
@@ -214,13 +214,13 @@ impl Machine {
     }
 
     /// Waits until it has started as far as it goes.
-    pub fn started(&mut self) {
+    pub(crate) fn started(&mut self) {
         self.eventually("systemctl is-active multi-user.target", BOOT);
         println!("{}: multi-user after {:?}", self.name, self.age());
     }
 
     /// Writes a file in there.
-    pub fn write(&mut self, path: &str, text: &str) {
+    pub(crate) fn write(&mut self, path: &str, text: &str) {
         self.run(&format!("printf %s {} | base64 -d >{path}", BASE64.encode(text)));
     }
 
@@ -284,7 +284,7 @@ impl Drop for Machine {
 }
 
 /// A disk of this size, whose first part is an image; the image itself is not touched.
-pub fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
+pub(crate) fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
     let path = dir.join(name);
     match image {
         Some(image) => {
@@ -297,7 +297,7 @@ pub fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf 
 }
 
 /// A copy that takes no more of the disk than what it copies, and is `size` long if that is more.
-pub fn copy(from: &Path, to: &Path, size: u64) {
+pub(crate) fn copy(from: &Path, to: &Path, size: u64) {
     let copied = Command::new("cp").args(["--sparse=always", "--dereference"]).arg(from).arg(to).status();
     assert!(copied.expect("cp").success(), "copying {}", from.display());
     let file = fs::File::options().write(true).open(to).expect("the copy");
@@ -307,7 +307,7 @@ pub fn copy(from: &Path, to: &Path, size: u64) {
 
 /// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
 /// the laboratory.
-pub fn without_keys(disk: &Path) {
+pub(crate) fn without_keys(disk: &Path) {
     let table = Command::new("sfdisk").arg("--json").arg(disk).output().expect("sfdisk");
     let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a partition table");
     let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");

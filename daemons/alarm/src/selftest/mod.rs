@@ -79,9 +79,10 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether something does not work, rather than that there was no time for it.
+    /// Whether the test has found something: not when there was no time for it, nor when the point itself already tells
+    /// of its fault.
     pub fn is_fault(&self) -> bool {
-        *self != Self::Busy
+        !matches!(self, Self::Busy | Self::Faulty)
     }
 }
 

@@ -15,6 +15,8 @@ pub const LONGEST_BETWEEN: Duration = Duration::from_secs(25 * 60 * 60 + 30 * 60
 /// A test that was broken off, or that failed, is done again after this: half of the time for which a box keeps
 /// silent after a silent alarm has passed by then, and a technician at the button has gone.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(20 * 60);
+/// After a fault of a point is over, a test that had failed is done again: what was mended is proved at once.
+const MENDED_AFTER: Duration = Duration::from_secs(5);
 /// Tests that are done again in a row: a fault that stays is told three times, and then once a day.
 const AGAIN_MAX: u32 = 3;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -82,13 +84,14 @@ pub struct Schedule {
     last: Option<Mono>,
     again: Option<Mono>,
     tries: u32,
+    failed: bool,
     asked: bool,
 }
 
 impl Schedule {
     /// Tests at `at`, later by what `name` says.
     pub fn new(at: At, name: &str) -> Self {
-        Self { at, late_ms: spread_ms(name), day: None, last: None, again: None, tries: 0, asked: false }
+        Self { at, late_ms: spread_ms(name), day: None, last: None, again: None, tries: 0, failed: false, asked: false }
     }
 
     /// The box has a name now, and should be tested under it.
@@ -115,6 +118,11 @@ impl Schedule {
         }
     }
 
+    /// When one that is to be done again is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.again
+    }
+
     /// One begins. A clock that cannot be trusted does not say that this was the day's.
     pub fn handle_begun(&mut self, now: Mono, wall: Wall, sure: bool) {
         self.last = Some(now);
@@ -125,8 +133,16 @@ impl Schedule {
 
     /// One has ended, and is to be done again soon when it was not `whole`.
     pub fn handle_ended(&mut self, whole: bool, now: Mono) {
+        self.failed = !whole;
         self.tries = if whole || self.tries >= AGAIN_MAX { 0 } else { self.tries + 1 };
         self.again = (self.tries > 0).then(|| now + AGAIN_AFTER);
+    }
+
+    /// A fault of a point is over.
+    pub fn handle_mended(&mut self, now: Mono) {
+        if self.failed {
+            self.again = Some(now + MENDED_AFTER);
+        }
     }
 
     fn day_of(&self, wall: Wall) -> i64 {

@@ -133,6 +133,11 @@ impl Points {
         self.watches[place].is_settled()
     }
 
+    /// Since when, or from when on, what it has settled on is steady.
+    pub(super) fn steady_at(&self, place: Place) -> Option<Mono> {
+        self.watches[place].steady_at()
+    }
+
     /// The last press was the test relay's.
     pub(super) fn forget_press(&mut self, place: Place) {
         self.watches[place].forget_press();

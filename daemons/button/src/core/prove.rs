@@ -40,6 +40,8 @@ struct Test {
     number: i64,
     began: Mono,
     run: Run,
+    /// When the first point that is looked at becomes steady.
+    steady: Option<Mono>,
     /// What the devices said of their lines.
     held: BTreeMap<Line, bool>,
     /// A relay that is being switched: its point.
@@ -53,7 +55,10 @@ impl Prove {
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.test.as_ref().and_then(|test| test.run.deadline())
+        match &self.test {
+            Some(test) => [test.run.deadline(), test.steady].into_iter().flatten().min(),
+            None => self.schedule.deadline().map(|at| at.max(self.started + START_WITHIN)),
+        }
     }
 }
 
@@ -108,6 +113,9 @@ impl Core {
 
     /// Leaves out what a test relay did. What is left was somebody.
     pub(super) fn without_relays(&mut self, told: Vec<Told>, now: Now) -> Vec<Told> {
+        if told.iter().any(|(_, outcome)| matches!(outcome, Outcome::Cleared(_))) {
+            self.prove.schedule.handle_mended(now.mono);
+        }
         let somebodys = |(place, outcome): &Told| {
             let Some(test) = &mut self.prove.test else { return true };
             match outcome {
@@ -151,7 +159,7 @@ impl Core {
         self.prove.last_run = number;
         let run = Run::begin((0..self.points.count()).map(|place| self.subject(place)).collect(), now.mono);
         let (held, switching) = (BTreeMap::new(), BTreeMap::new());
-        self.prove.test = Some(Test { cause, number, began: now.mono, run, held, switching });
+        self.prove.test = Some(Test { cause, number, began: now.mono, run, steady: None, held, switching });
         self.actions.push_back(Action::Look(true));
         if self.is_hushed(now.mono) {
             self.break_off_test(now);
@@ -178,6 +186,7 @@ impl Core {
 
     fn look(&mut self, now: Now) {
         let Some(test) = &mut self.prove.test else { return };
+        test.steady = None;
         for place in 0..self.points.count() {
             if !test.run.awaits(place) {
                 continue;
@@ -185,12 +194,17 @@ impl Core {
             let late = now.mono >= test.began + LOOK_WITHIN;
             let held: Option<Vec<bool>> =
                 self.points.lines(place).into_iter().map(|line| test.held.get(line).copied()).collect();
+            let steady = self.points.steady_at(place);
             let found = match held {
                 _ if self.points.state(place) == State::Faulty => Err(Failure::Faulty),
                 Some(held) if held.contains(&false) => Err(Failure::NotHeld),
-                Some(_) if self.points.is_settled(place) => Ok(()),
+                Some(_) if steady.is_some_and(|at| now.mono >= at) => Ok(()),
                 Some(_) if late => Err(Failure::Inconsistent),
-                Some(_) | None => continue,
+                Some(_) => {
+                    test.steady = [test.steady, steady].into_iter().flatten().min();
+                    continue;
+                }
+                None => continue,
             };
             test.run.handle_look(place, found, now.mono);
         }

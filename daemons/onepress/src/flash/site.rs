@@ -91,9 +91,9 @@ mod tests {
 
     const FIRST: u64 = 64;
     const LAST: u64 = 64 + 8_191;
-    const PLACE: Place = Place { number: 1, start: FIRST * BLOCK, length: (LAST - FIRST + 1) * BLOCK };
+    const PLACE: Place = Place { number: 2, start: FIRST * BLOCK, length: (LAST - FIRST + 1) * BLOCK };
 
-    /// A stick with one partition of this name.
+    /// A stick whose second partition has this name; the first is not used.
     fn stick(name: &str) -> File {
         let mut device = tempfile::tempfile().unwrap();
         device.set_len((LAST + 40) * BLOCK).unwrap();

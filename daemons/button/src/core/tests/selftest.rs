@@ -81,9 +81,13 @@ fn the_kernels_view_is_enough_without_a_relay() {
         (Cause::Started, 2, vec![true, false])
     );
     assert!(report.proofs.iter().all(|proof| proof.how == How::Kernel && proof.failed.is_none()));
-    rig.pass(26 * 60 * MINUTE);
-    held(&mut rig, &["gate-no", "gate-nc", "lid"]);
-    rig.pass(10);
+    for _ in 0..26 * 60 * 60 {
+        rig.pass(MINUTE / 60);
+        if rig.looks.last() == Some(&true) {
+            held(&mut rig, &["gate-no", "gate-nc", "lid"]);
+            rig.pass(10);
+        }
+    }
     assert_eq!(rig.looks, [true, false, true, false], "the next one is the next day's");
 }
 
@@ -206,8 +210,12 @@ fn a_press_elsewhere_breaks_the_test_off() {
     rig.pass(19 * MINUTE);
     assert_eq!(rig.relays, [], "a quarter of an hour after a silent alarm nothing clicks");
     rig.set("office", false);
-    rig.pass(2 * MINUTE);
+    let begun = (0..180).any(|_| {
+        rig.pass(MINUTE / 60);
+        rig.looks.last() == Some(&true)
+    });
     held(&mut rig, &["gate-no", "gate-nc", "office-no", "office-nc"]);
+    assert!(begun);
     assert_eq!(rig.relays, [("t1".into(), true)], "then it is done again");
 }
 
