@@ -162,7 +162,7 @@ fn carry_udp(socket: &Arc<UdpSocket>, to: SocketAddr) {
 /// What an earlier datagram met comes as an error of the next call.
 fn received<T>(outcome: std::io::Result<T>) -> Option<T> {
     if outcome.as_ref().is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
-        std::thread::sleep(Duration::from_millis(5));
+        onepress::rig::pause(Duration::from_millis(5));
     }
     outcome.ok()
 }

@@ -1,6 +1,7 @@
 //! Media over cables that are pulled and cables that are thin: the school, the relay and the seat each in a network of
 //! their own. Needs root, and `tests/setup/media.sh`.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -28,7 +29,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(30);
 /// What was missing is there within this.
 const HEALED_WITHIN: Duration = Duration::from_secs(90);
 /// Less than the played camera and its sound need, which are some 45 and 35 kbit/s on the wire; more than the sound.
-const THIN_KBIT: u32 = 60;
+const THIN_KBIT: u32 = 55;
 /// How long the thin cable is looked at.
 const LOOKED: Duration = Duration::from_secs(15);
 /// A desk whose boxes reach it at `host`.
@@ -107,7 +108,7 @@ fn cut_and_healed(studio: &Studio, cable: &Cable) {
     cable.plug();
     let plugged = Instant::now();
     studio.recorded_to("gate", now().millis());
-    eprintln!("recorded again {:?} after the cable was back", plugged.elapsed());
+    let _ = writeln!(std::io::stderr(), "recorded again {:?} after the cable was back", plugged.elapsed());
     assert!(plugged.elapsed() < BACK_WITHIN);
     let healed = within(HEALED_WITHIN, "the gap is filled", || {
         let whole = |known: &Value| known["take"] == take["take"] && known["gaps"] == json!([]);
@@ -183,7 +184,7 @@ fn on_a_thin_cable_sound_comes_before_the_picture() {
     eprintln!("sound is {:?} late, the picture {:?}", late.0, late.1);
     // What came before the press goes out first of all and is caught up with; sound does so sooner.
     assert!(late.1 > Duration::from_secs(1), "the cable is not thin: {late:?}");
-    assert!(late.0 * 2 < late.1, "sound waits for the picture: {late:?}");
+    assert!(late.0 + Duration::from_millis(500) < late.1, "sound waits for the picture: {late:?}");
 }
 
 /// How late sound and picture are that come at the end of [`LOOKED`].

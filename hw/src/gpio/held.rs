@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn every_difference_is_named() {
-        let table: [(&str, fn(&mut Info)); 6] = [
+        type Change = fn(&mut Info);
+        let table: [(&str, Change); 6] = [
             ("nobody holds it", |info| info.used = false),
             ("\"wall\" holds it", |info| info.consumer = "wall".into()),
             ("no input", |info| info.direction = Direction::Output),

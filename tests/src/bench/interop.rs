@@ -140,7 +140,7 @@ impl Stock {
         let mut command = Command::new(STOCK);
         command.arg(&config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let mut child = command.spawn()?;
-        std::thread::sleep(Duration::from_secs(3));
+        onepress::rig::pause(Duration::from_secs(3));
         if child.try_wait()?.is_some() {
             anyhow::bail!("moq-relay ends: {}", std::fs::read_to_string(dir.join("second-relay.log"))?);
         }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_below_a_box_is_its_own() {
-        let name = alarm::BoxId::new(&boxes::name(0)).unwrap();
+        let name = alarm::BoxId::new(boxes::name(0)).unwrap();
         assert_eq!(alarm::media::box_prefix(&name), format!("box/{}", boxes::name(0)));
     }
 }

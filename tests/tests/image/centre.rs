@@ -158,6 +158,6 @@ pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(200));
+        onepress::rig::pause(Duration::from_millis(200));
     }
 }

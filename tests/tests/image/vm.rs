@@ -113,7 +113,12 @@ impl Plan {
         let dir = tempfile::tempdir().expect("temporary directory");
         fs::copy(VARIABLES, dir.path().join("variables")).expect("OVMF: tests/setup/image.sh");
         let child = self.command(dir.path()).spawn().expect("QEMU: tests/setup/image.sh");
-        println!("{}: on, serial line in {}", self.name, dir.path().join("serial").display());
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: on, serial line in {}",
+            self.name,
+            dir.path().join("serial").display()
+        );
         Machine { name: self.name, child, dir, shell: None, marks: 0, begun: Instant::now() }
     }
 
@@ -178,9 +183,9 @@ impl Machine {
         let end = Instant::now() + limit;
         while self.child.try_wait().expect("asked").is_none() {
             assert!(Instant::now() < end, "{}: never off\n{}", self.name, self.tail());
-            std::thread::sleep(GLANCE);
+            onepress::rig::pause(GLANCE);
         }
-        println!("{}: off after {:?}", self.name, self.begun.elapsed());
+        let _ = writeln!(std::io::stderr(), "{}: off after {:?}", self.name, self.begun.elapsed());
         self.serial()
     }
 
@@ -208,7 +213,7 @@ impl Machine {
                 Some((_, said)) => last = said,
                 None => {}
             }
-            std::thread::sleep(GLANCE);
+            onepress::rig::pause(GLANCE);
         }
         panic!("{}: never: {command}\n{last}\n{}", self.name, self.tail());
     }
@@ -216,7 +221,7 @@ impl Machine {
     /// Waits until it has started as far as it goes.
     pub(crate) fn started(&mut self) {
         self.eventually("systemctl is-active multi-user.target", BOOT);
-        println!("{}: multi-user after {:?}", self.name, self.age());
+        let _ = writeln!(std::io::stderr(), "{}: multi-user after {:?}", self.name, self.age());
     }
 
     /// Writes a file in there.
@@ -229,7 +234,7 @@ impl Machine {
         while !there(self) {
             let ended = self.child.try_wait().expect("asked");
             assert!(ended.is_none() && Instant::now() < end, "{}: never {what}\n{}", self.name, self.tail());
-            std::thread::sleep(GLANCE);
+            onepress::rig::pause(GLANCE);
         }
     }
 
@@ -278,7 +283,8 @@ impl Drop for Machine {
         if std::thread::panicking() {
             let kept = std::env::temp_dir().join(format!("onepress-serial-{}", self.name));
             let _ = fs::copy(self.dir.path().join("serial"), &kept);
-            println!("{}: the serial line is kept in {}", self.name, kept.display());
+            let _ =
+                writeln!(std::io::stderr(), "{}: the serial line is kept in {}", self.name, kept.display());
         }
     }
 }

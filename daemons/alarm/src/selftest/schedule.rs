@@ -91,7 +91,16 @@ pub struct Schedule {
 impl Schedule {
     /// Tests at `at`, later by what `name` says.
     pub fn new(at: At, name: &str) -> Self {
-        Self { at, late_ms: spread_ms(name), day: None, last: None, again: None, tries: 0, failed: false, asked: false }
+        Self {
+            at,
+            late_ms: spread_ms(name),
+            day: None,
+            last: None,
+            again: None,
+            tries: 0,
+            failed: false,
+            asked: false,
+        }
     }
 
     /// The box has a name now, and should be tested under it.

@@ -121,6 +121,8 @@ fn the_example_is_good_as_it_stands_and_with_every_comment_taken_off() {
     let bare: String = example
         .lines()
         .map(|line| match line.strip_prefix('#') {
+            // A relay across the button stands instead of those of its contacts.
+            Some(key) if key.starts_with("test = ") || key.starts_with("test-drop-ms = ") => String::new(),
             Some(key) if !key.starts_with(' ') => format!("{key}\n"),
             Some(_) | None => format!("{line}\n"),
         })

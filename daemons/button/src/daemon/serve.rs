@@ -192,9 +192,7 @@ impl Serve {
                 self.up.remove(&path);
                 self.core.handle_path_down(&path);
             }
-            Event::SelfTest(number)
-                if std::mem::replace(&mut self.question, Some(number)) != Some(number) =>
-            {
+            Event::SelfTest(number) if self.question.replace(number) != Some(number) => {
                 tracing::info!(number, "the centre wants a self-test");
                 self.core.handle_selftest_asked();
             }

@@ -40,7 +40,7 @@ fn install(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     show(&format!("beginning in {} s; switch off to stop it", PAUSE.as_secs()));
-    std::thread::sleep(PAUSE);
+    crate::rig::pause(PAUSE);
     plan.carry_out(&mut |step| show(&format!("{step} ...")))?;
     show("INSTALLED and read back. Switching off: take the stick out, then switch on.");
     Ok(())

@@ -117,7 +117,7 @@ impl Play {
             self.hear(reading, true, happened, ms);
         }
         // Levels that were overtaken by an edge are not told.
-        if ms % self.world.poll_ms == 0 && self.edges.is_empty() {
+        if ms.is_multiple_of(self.world.poll_ms) && self.edges.is_empty() {
             self.hear(shown, false, ms, ms);
         }
         let outcomes = self.watch.handle_time(at(ms));
@@ -195,14 +195,14 @@ impl Play {
     fn contacts(&self, ms: u64) -> Reading {
         let (on, since) = self.coil;
         let moved = ms >= since + self.world.relay_ms;
-        let bounces = moved && ms < since + self.world.relay_ms + self.world.bounce_ms && ms % 2 == 0;
+        let bounces =
+            moved && ms < since + self.world.relay_ms + self.world.bounce_ms && ms.is_multiple_of(2);
         let drawn = self.story.on.is_some() && (on == (moved && !bounces));
         let drawn = (drawn || (self.world.sticks && self.story.on.is_some_and(|on| ms > on + 20)))
             && !self.world.deaf;
         let finger = self.world.fingers.iter().any(|press| press.contains(&ms));
         let moves = |contact: Moves| {
-            finger
-                || (drawn && matches!(self.world.moves, Moves::Press) || drawn && self.world.moves == contact)
+            finger || (drawn && (matches!(self.world.moves, Moves::Press) || self.world.moves == contact))
         };
         Reading::Pair { open: moves(Moves::Open), closed: !moves(Moves::Closed) }
     }

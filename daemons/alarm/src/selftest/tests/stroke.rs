@@ -71,7 +71,7 @@ fn a_finger_on_a_deaf_relay_is_no_relay() {
     for begin in [100, 300, 600] {
         let story = with(Moves::Press, |world| {
             world.deaf = true;
-            world.fingers = vec![BEGIN + begin..BEGIN + begin + 60];
+            world.fingers = std::iter::once(BEGIN + begin..BEGIN + begin + 60).collect();
         });
         assert_eq!(story.alarms.len(), 1, "{begin} {story:?}");
     }
