@@ -24,7 +24,7 @@ pub(crate) struct Size {
 }
 
 /// For the results.
-pub(crate) const FULL: Size = Size { crowds: &[50, 100, 200, 400], rounds: 3, seconds: 6 };
+pub(crate) const FULL: Size = Size { crowds: &[50, 100, 200, 400], rounds: 2, seconds: 5 };
 /// For a glance.
 pub(crate) const SHORT: Size = Size { crowds: &[50], rounds: 1, seconds: 3 };
 

@@ -31,7 +31,7 @@ pub(crate) struct Size {
 }
 
 /// For the results.
-pub(crate) const FULL: Size = Size { rounds: 3, seconds: 15 };
+pub(crate) const FULL: Size = Size { rounds: 2, seconds: 12 };
 /// For a glance.
 pub(crate) const SHORT: Size = Size { rounds: 1, seconds: 8 };
 

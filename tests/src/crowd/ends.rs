@@ -111,6 +111,9 @@ pub(super) fn seats(desk: &Desk, incidents: usize) -> anyhow::Result<Vec<Seat>> 
         desk.post("/api/accounts", &account)?;
         let mut desk = Desk::at(desk.url());
         desk.sign_in(&user, PASSWORD, &name)?;
+        // A seat without a console is lost after a while, and with it what it sees.
+        let told = desk.events()?;
+        std::thread::spawn(move || told.for_each(drop));
         Ok(Seat { name, desk })
     };
     (0..incidents.div_ceil(OF_A_SEAT)).map(one).collect()

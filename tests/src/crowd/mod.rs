@@ -20,7 +20,7 @@ const ACKED_WITHIN: Duration = Duration::from_secs(2);
 /// Share of the frames that has to arrive while somebody watches: the others fell before the first subscription.
 const ARRIVED: f64 = 0.9;
 /// How long the recorder may need to report its last segments.
-const RECORDED_WITHIN: Duration = Duration::from_secs(90);
+const RECORDED_WITHIN: Duration = Duration::from_secs(150);
 
 /// How many, how long, how much.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub struct Plan {
 /// For every day.
 pub const SHORT: Plan = Plan { incidents: 20, span: Duration::from_secs(8), fps: 5, sounds: 10 };
 /// The 200 of the platforms that came before, for a minute: what two cores carry together with both ends.
-pub const LONG: Plan = Plan { incidents: 200, span: Duration::from_secs(60), fps: 1, sounds: 2 };
+pub const LONG: Plan = Plan { incidents: 200, span: Duration::from_secs(60), fps: 2, sounds: 4 };
 
 /// What one end received of another.
 #[derive(Clone, Debug, Default)]

@@ -132,10 +132,12 @@ fn the_example_is_good_as_it_stands_and_with_every_comment_taken_off() {
     let config = toml::from_str::<Raw>(&local(example)).unwrap().check().unwrap();
     assert_eq!((config.paths.len(), config.points.len()), (2, 4));
 
-    // The lamp needs a button in ordinary mode, the other device file a board with serial devices.
+    // The lamp needs a button in ordinary mode, the other device file a board with serial devices, a relay an output.
     let every = local(&bare)
         .replace("mode = \"silent\"", "mode = \"ordinary\"")
-        .replace("raspberry-pi-4", "x86-serial");
+        .replace("raspberry-pi-4", "x86-serial")
+        .replace("test-1-no", "amber")
+        .replace("test-1-nc", "blue");
     let every = toml::from_str::<Raw>(&every).unwrap();
     let printed = toml::to_string_pretty(&every).unwrap();
     every.check().unwrap();
