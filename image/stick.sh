@@ -29,8 +29,8 @@ mformat -i "$raw@@$(($1 * 512))" -T "$2" -h 16 -s 63 -v PROVISION -N 0e0e55aa ::
 
 addon=$out/addon
 mkdir -p "$addon" && cp "$keys/secure-boot.key" "$keys/secure-boot.crt" "$addon"
-image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub --output=/work/install.addon.efi \
-  --secureboot-private-key=/work/secure-boot.key --secureboot-certificate=/work/secure-boot.crt \
+image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub --output=/job/install.addon.efi \
+  --secureboot-private-key=/job/secure-boot.key --secureboot-certificate=/job/secure-boot.crt \
   --cmdline="onepress.install systemd.unit=onepress-install.target systemd.volatile=state \
 $(printf 'rd.systemd.mask=%s ' sysroot-var.mount systemd-repart.service onepress-machine-id.service)\
 $(printf 'systemd.mask=%s ' etc-onepress.mount appliance-state.service appliance-site.service)"

@@ -15,7 +15,7 @@ fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Runs one of the image's tools on a folder, which it sees as /work.
+/// Runs one of the image's tools on a folder, which it sees as /job.
 fn tool(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let done =
         Command::new(source("image/run.sh")).arg(folder).args(arguments).output().expect("image/run.sh");
@@ -42,7 +42,7 @@ fn the_first_start_makes_the_second_slot_and_var_of_the_rest() {
     assert!(copied.expect("cp").success());
     let made = tool(
         dir.path(),
-        &["systemd-repart", "--no-pager", "--dry-run=no", "--definitions=/work/repart.d", "/work/disk.raw"],
+        &["systemd-repart", "--no-pager", "--dry-run=no", "--definitions=/job/repart.d", "/job/disk.raw"],
     );
     assert!(made.0, "{}", made.1);
 
@@ -65,7 +65,7 @@ fn one_flipped_byte_of_the_root_is_found() {
         copy(&from, &dir.path().join(name), 0);
     }
     let hash = root_hash("rack");
-    let look = || tool(dir.path(), &["veritysetup", "verify", "/work/root", "/work/verity", &hash]);
+    let look = || tool(dir.path(), &["veritysetup", "verify", "/job/root", "/job/verity", &hash]);
     let whole = look();
     assert!(whole.0, "{}", whole.1);
 
@@ -87,7 +87,7 @@ fn sizes_are_within_their_bounds() {
             &dir.path().join(role),
             0,
         );
-        let (good, said) = tool(dir.path(), &["dump.erofs", "-s", &format!("/work/{role}")]);
+        let (good, said) = tool(dir.path(), &["dump.erofs", "-s", &format!("/job/{role}")]);
         assert!(good, "{said}");
         let blocks = said.lines().find_map(|line| line.strip_prefix("Filesystem blocks:")).expect("a number");
         let size = blocks.trim().parse::<u64>().expect("a number") * 4096;

@@ -8,9 +8,9 @@ image=$PWD/image
 export cache base image profile="$1"
 mkdir -p "$cache/tools/merged"
 exec unshare --mount --pid --fork sh -euc 'cd "$cache/tools"
-  mount -t tmpfs none tmp && mkdir tmp/upper tmp/work
+  mount -t tmpfs none tmp && mkdir tmp/upper tmp/job
   lower=$image/mkosi.profiles/$profile/mkosi.extra:$image/mkosi.extra:$cache/tree/$profile:$base
-  mount -t overlay -o "upperdir=tmp/upper,workdir=tmp/work,lowerdir=$lower" none merged
+  mount -t overlay -o "upperdir=tmp/upper,workdir=tmp/job,lowerdir=$lower" none merged
   mount -t proc proc proc
   chroot . systemctl --root=/merged preset-all >/dev/null 2>&1
   chroot . systemd-analyze verify --root=/merged --recursive-errors=yes --man=no default.target \
