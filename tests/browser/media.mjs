@@ -48,8 +48,16 @@ async function talk({ page, part, until, both }) {
   await page.waitForTimeout(300);
 }
 
+/** The pictures are (back) on the screen. */
+async function pictures({ page, until }, after) {
+  const asked = Date.now();
+  await until(`pictures ${after}`, async () => (await page.locator('[data-test=live][data-playing=false]').count()) === 0);
+  console.log(`told: pictures ${Date.now() - asked} ms ${after}`);
+}
+
 /** A recorded message: added, played again and again, interrupted, gone on with, stopped. */
-async function loop({ page, part, until, both }) {
+async function loop(seat) {
+  const { page, part, until, both } = seat;
   await part('nav-announcements').click();
   await part('add-announcement').click();
   await part('announcement-file').setInputFiles({ name: 'not a sound.wav', mimeType: 'audio/wav', buffer: Buffer.from('RIFF of nothing') });
@@ -63,6 +71,7 @@ async function loop({ page, part, until, both }) {
   await part('announcement').waitFor();
   await both('21-announcements');
   await part('nav-seat').click();
+  await pictures(seat, 'after the announcements');
   const state = () => part('loop').getAttribute('data-state');
   await part('loop').locator('button').click();
   await until('the message is played', async () => (await state()) === 'playing');
@@ -72,6 +81,7 @@ async function loop({ page, part, until, both }) {
   await part('on-air').waitFor();
   await both('23-on-air');
   await part('nav-seat').click();
+  await pictures(seat, 'after a look at another page');
   await part('talk-latch').click();
   await until('talking interrupts it', async () => (await state()) === 'interrupted');
   await both('24-interrupted');
@@ -88,12 +98,14 @@ async function loop({ page, part, until, both }) {
 }
 
 /** A silent press that joins an ordinary incident makes it silent. */
-async function silent({ part, until, both }) {
+async function silent(seat) {
+  const { part, both } = seat;
   expect('the seat may speak', (await part('talk-latch').count()) === 1);
   await ready('press the office button');
   await part('talk-silent').waitFor();
   expect('there is no way to speak any more', (await part('talk').count()) === 0 && (await part('talk-press').count()) === 0);
   expect('nor to play', (await part('loop').count()) === 0);
+  await pictures(seat, 'after the incident has turned silent');
   await both('18-silent');
   await ready('hear that the loop has ended');
 }

@@ -11,7 +11,7 @@
 //! | `box/<box>/still/<camera>` | the box, every few minutes: proof of life | the relay |
 //! | `box/<box>/state` | the box: how its cameras are ([`CameraState`]) | the relay |
 //! | `room/<incident>/<guest>` | a guest: the seat, later a phone or a telephone leg | the recorder; the room's guests |
-//! | `talk/<box>/<incident>/<guest>` | the relay: the host's own broadcast, in ordinary mode only | the box |
+//! | `talk/<box>/<incident>/<guest>/<n>` | the relay: the host's own broadcast, in ordinary mode only | the box |
 //! | `wish/<box>` | the relay: what it wants of the box ([`Wish`]) | the box |
 
 use crate::{BadId, BoxId, CameraId, IncidentId, Mode, SeatId, UserId, Wall};

@@ -3,6 +3,7 @@
 use crate::Error;
 use moq_net::announce::Kind;
 use moq_net::{Pattern, Patterns, broadcast, cache, origin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -52,6 +53,9 @@ impl Scope {
         self.0.is_empty()
     }
 }
+
+/// How often anything was shown under a second name: the last part of that name.
+static SHOWN: AtomicU64 = AtomicU64::new(1);
 
 /// The broadcasts of one endpoint. Clones are the same.
 #[derive(Clone)]
@@ -128,8 +132,12 @@ impl Origin {
         if scope.is_nothing() { Ok(None) } else { Ok(Some(self.producer.scope("", &scope.0)?)) }
     }
 
-    /// Shows `target` under another name as well, whenever it is there and until the answer is dropped. Whoever reads
-    /// the alias reads the target; readers that have it already keep it.
+    /// Shows `target` below another name as well, whenever it is there and until the answer is dropped: as
+    /// `<name>/<n>`, another `n` each time. (Names are joined to what is held under them already where the first hop
+    /// is the same, as it always is here: under one name a target that went and came back could be the old one to its
+    /// readers, for ever. The target's own name is left as it is: one session that ends and begins it anew within the
+    /// milliseconds that the relay needs to see the end may still be taken for the old one. A hand is slower.) Whoever
+    /// reads the alias reads the target; readers that have it already keep it.
     ///
     /// # Errors
     /// [`Error::Name`].
@@ -143,9 +151,10 @@ impl Origin {
                 if heard.name == target {
                     // What was shown before goes first: a name stands for one thing at a time.
                     drop(shown.take());
-                    shown = heard
-                        .there
-                        .then(|| Alias(tokio::spawn(origin.clone().stand_in(name.clone(), target.clone()))));
+                    shown = heard.there.then(|| {
+                        let name = format!("{name}/{}", SHOWN.fetch_add(1, Ordering::Relaxed));
+                        Alias(tokio::spawn(origin.clone().stand_in(name, target.clone())))
+                    });
                 }
             }
         });

@@ -294,14 +294,14 @@ async fn an_alias_lasts_as_long_as_it_is_held() {
     let alias = relay.origin.alias("talk/school-1/1/seat-1", "room/1/seat-1").unwrap();
     let mut heard = speaker.listen("talk/school-1").unwrap();
     let first = within(heard.next()).await.unwrap();
-    assert_eq!((first.name.as_str(), first.there), ("talk/school-1/1/seat-1", true));
+    assert!(first.there && first.name.starts_with("talk/school-1/1/seat-1/"), "{first:?}");
     let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "hello");
     voice.write(b"still there").unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "still there");
     drop(alias);
     let second = within(heard.next()).await.unwrap();
-    assert_eq!((second.name.as_str(), second.there), ("talk/school-1/1/seat-1", false));
+    assert_eq!((second.name.as_str(), second.there), (first.name.as_str(), false));
     assert_eq!(relay.served(), 1);
 }
 

@@ -269,15 +269,18 @@ async fn an_alias_is_there_while_it_is_held_and_its_target_is_there() {
     assert!(early.is_err(), "nobody speaks yet, and yet there is {early:?}");
     let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"hello").unwrap();
     let first = within(heard.next()).await.unwrap();
-    assert_eq!((first.name.as_str(), first.there), ("talk/school-1/1/seat-1", true));
+    assert!(first.there && first.name.starts_with("talk/school-1/1/seat-1/"), "{first:?}");
     let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "hello");
     drop((reader, voice));
     let second = within(heard.next()).await.unwrap();
-    assert_eq!((second.name.as_str(), second.there), ("talk/school-1/1/seat-1", false));
+    assert_eq!((second.name.as_str(), second.there), (first.name.as_str(), false));
+    // As long as a hand needs between hold and resume: see `Origin::alias`.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let voice = note::Note::publish(&seat, "room/1/seat-1", "voice", b"again").unwrap();
-    assert!(within(heard.next()).await.unwrap().there);
-    let mut reader = within(note::Reader::begin(&speaker, &first.name, "voice")).await.unwrap();
+    let third = within(heard.next()).await.unwrap();
+    assert!(third.there && third.name != first.name, "{third:?} after {first:?}");
+    let mut reader = within(note::Reader::begin(&speaker, &third.name, "voice")).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap().unwrap(), "again");
     drop(alias);
     assert!(!within(heard.next()).await.unwrap().there, "the alias has gone, though the seat still speaks");

@@ -167,11 +167,10 @@ async fn a_silent_site_hears_nothing_and_silence_ends_what_it_heard() {
     voice.announce().unwrap();
     assert_eq!(heard(&site, "talk").await, Vec::<String>::new());
     centre.room(7, "school-1", Mode::Ordinary);
-    let talk = "talk/school-1/7/seat-a";
     let mut listening = site.listen("talk").unwrap();
     let there = timeout(LIMIT, listening.next()).await.unwrap().unwrap();
-    assert_eq!((there.name.as_str(), there.there), (talk, true));
-    let mut follow = timeout(LIMIT, Follow::begin(&site, talk)).await.unwrap().unwrap();
+    assert!(there.there && there.name.starts_with("talk/school-1/7/seat-a/"), "{there:?}");
+    let mut follow = timeout(LIMIT, Follow::begin(&site, &there.name)).await.unwrap().unwrap();
     let tracks = timeout(LIMIT, follow.tracks()).await.unwrap().unwrap().unwrap();
     let mut reader = follow.read(&tracks[0], 0).await.unwrap();
     for frame in &film.frames[..26] {

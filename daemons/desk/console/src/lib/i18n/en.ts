@@ -275,7 +275,7 @@ export const en: Record<keyof typeof zh, string> = {
   'sites.add': 'Register site',
   'sites.none': 'No sites registered yet',
   'sites.not-found': 'No site matches',
-  'sites.boxes': '{n} boxes',
+  'sites.boxes': 'boxes: {n}',
   'sites.ill': 'Check',
   'site.id': 'Site id',
   'site.name': 'Name',
