@@ -18,6 +18,8 @@ rm -rf "$tree"/etc/onepress/* && mkdir -p "$tree/usr/share/onepress/config"
 cp "image/config/${profile%%-*}"/*.toml "$tree/usr/share/onepress/config"
 install -D -m 0644 "$keys/public.gpg" "$tree/usr/lib/systemd/import-pubring.gpg"
 install -D -m 0644 "$keys/public.gpg" "$tree/usr/share/onepress/image-keys.gpg"
+# For the laboratory: a folder of files that go over all others, to make a version that is broken.
+[ -z "${IMAGE_EXTRA:-}" ] || cp -a "$IMAGE_EXTRA/." "$tree/"
 # The folder's own dates go into the image.
 find "$tree" -exec touch --no-dereference --date=@1764028800 {} +
 

@@ -35,5 +35,6 @@ test-image: setup-base setup-image setup-nextest console ## The appliance image 
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
 	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
-	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=2
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=3 IMAGE_EXTRA=tests/tests/image/broken
 	cargo nextest run --workspace --test image --profile image --no-fail-fast

@@ -38,23 +38,31 @@ listen = "[::]:443"
 names = ["10.77.0.1"]
 "#;
 
-/// What the box's says.
-pub(crate) const BOX: &str = r#"
+/// What the box's says: its board, and what of it is a button.
+pub(crate) fn site_toml(board: &str, contacts: &str) -> String {
+    format!(
+        r#"
 hostname = "school-1"
 [network]
 interface = "enp0s16"
 address = "10.77.0.2/24"
 [button]
-board = "/usr/share/onepress/boards/x86-serial.toml"
+board = "{board}"
 ticket = "/var/lib/onepress/button/ticket"
 [[button.path]]
 id = "wired"
 kind = "wired"
 [[button.point]]
 id = "gate"
-no = "button-1-no"
-nc = "button-1-nc"
-"#;
+{contacts}
+"#
+    )
+}
+
+/// That of a box with buttons on a serial line.
+pub(crate) fn serial_site() -> String {
+    site_toml("/usr/share/onepress/boards/x86-serial.toml", "no = \"button-1-no\"\nnc = \"button-1-nc\"")
+}
 
 /// An image that was built.
 pub(crate) fn built(profile: &str, version: &str, what: &str) -> PathBuf {

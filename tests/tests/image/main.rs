@@ -4,15 +4,42 @@
 
 mod centre;
 mod files;
+mod gpio;
+mod hard;
+mod update;
 mod vm;
 
-use centre::{BOX, Buttons, DISK, FIRST, Rack, built, cable, wait};
+use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
+use onepress::api::Desk;
 use vm::{BOOT, Machine, Plan, disk, without_keys};
+
+/// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
+fn enrol(rack: &mut Rack, desk: &Desk, site: &mut Machine) {
+    desk.post("/api/sites", &serde_json::json!({ "id": "school", "name": "School" })).expect("a site");
+    let wall = desk.new_box("wall", None).expect("a ticket for the wall");
+    let ticket = desk.new_box("box", Some("school")).expect("a ticket for the box");
+    rack.machine.write("/run/ticket", &wall);
+    rack.machine
+        .run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
+    site.write("/run/ticket", &ticket);
+    site.eventually("onepress enrol /run/ticket", BOOT);
+    site.run("systemctl restart onepress-button");
+    site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
+}
+
+/// Gives a box its site's file, as the installer does.
+fn configure(site: &mut Machine) {
+    site.write("/etc/onepress/site.toml", &serial_site());
+    site.run("onepress site && networkctl reload && systemctl restart onepress-button");
+}
 
 /// What holds for every image, whatever its role.
 fn sound(machine: &mut Machine) {
     machine.eventually("! systemctl is-system-running | grep -q starting", BOOT);
-    let failed = machine.run("systemctl --failed --no-legend --plain");
+    let failed = machine.run(
+        "for unit in $(systemctl --failed --no-legend --plain | cut -d' ' -f1); do \
+           echo $unit; journalctl -b -u $unit --no-pager -n 15 -o cat; done",
+    );
     assert_eq!(failed, "", "failed units");
     let cycles = machine.run("journalctl -b --grep 'ordering cycle' --no-pager -q || true");
     assert_eq!(cycles, "", "ordering cycles");
@@ -37,21 +64,10 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     let mut site = plan.boot();
 
     let desk = rack.set_up();
-    desk.post("/api/sites", &serde_json::json!({ "id": "school", "name": "School" })).expect("a site");
-    let wall = desk.new_box("wall", None).expect("a ticket for the wall");
-    let ticket = desk.new_box("box", Some("school")).expect("a ticket for the box");
-    rack.machine.write("/run/ticket", &wall);
-    rack.machine
-        .run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
-
     site.started();
+    configure(&mut site);
+    enrol(&mut rack, &desk, &mut site);
     sound(&mut site);
-    site.write("/etc/onepress/site.toml", BOX);
-    site.run("onepress site && networkctl reload");
-    site.write("/run/ticket", &ticket);
-    site.eventually("onepress enrol /run/ticket", BOOT);
-    site.run("systemctl restart onepress-button");
-    site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
     sound(&mut rack.machine);
     assert!(!rack.siren(), "nobody has pressed yet");
 
@@ -64,7 +80,7 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
 #[test]
 fn the_stick_installs_on_the_one_disk_and_the_disk_starts_without_it() {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let stick = stick(dir.path(), BOX);
+    let stick = stick(dir.path(), &serial_site());
     let inside = disk(dir.path(), "inside.raw", None, DISK);
     let machine = Plan::new("installing").stick(&stick).disk(&inside).without_shell().boot();
     let told = machine.off(BOOT);

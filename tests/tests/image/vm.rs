@@ -28,9 +28,12 @@ const SHELL: &str = "[Unit]
 Description=Shell of the laboratory
 DefaultDependencies=no
 ConditionPathExists=!/etc/initrd-release
+# While nobody is at the other end, a shell reads the end of its input at once.
+StartLimitIntervalSec=0
 [Service]
-ExecStart=/bin/sh -c 'until [ -e /dev/virtio-ports/lab ]; do sleep 0.2; done; exec /bin/sh </dev/virtio-ports/lab >/dev/virtio-ports/lab 2>&1'
+ExecStart=/bin/sh -c 'until [ -e /dev/virtio-ports/lab ]; do sleep 0.2; done; exec /bin/sh <>/dev/virtio-ports/lab >&0 2>&0'
 Restart=always
+RestartSec=2s
 OOMScoreAdjust=-1000
 ";
 const WANTED: &str = "[Unit]\nWants=lab.service\n";
@@ -65,6 +68,12 @@ impl Plan {
         let drive = format!("if=none,id=stick,format=raw,cache=unsafe,file={}", file.display());
         let device = "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=1";
         self.with(&["-drive", &drive, "-device", device])
+    }
+
+    /// A second medium, as [`media`] makes it: `/dev/vda`.
+    pub(crate) fn media(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=media,format=raw,readonly=on,file={}", file.display());
+        self.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=media"])
     }
 
     /// A serial adapter in a USB socket, with the number that is written into it and what hangs on it.
@@ -196,8 +205,13 @@ impl Machine {
 
     /// Runs a command as root; its output, when it succeeds.
     pub(crate) fn run(&mut self, command: &str) -> String {
+        self.run_for(command, COMMAND)
+    }
+
+    /// The same, of a command that takes its time.
+    pub(crate) fn run_for(&mut self, command: &str, limit: Duration) -> String {
         let (code, said) = self
-            .try_run(command, COMMAND)
+            .try_run(command, limit)
             .unwrap_or_else(|| panic!("{}: no answer to {command}\n{}", self.name, self.tail()));
         assert_eq!(code, 0, "{}: {command}\n{said}\n{}", self.name, self.tail());
         said
@@ -226,7 +240,15 @@ impl Machine {
 
     /// Writes a file in there.
     pub(crate) fn write(&mut self, path: &str, text: &str) {
-        self.run(&format!("printf %s {} | base64 -d >{path}", BASE64.encode(text)));
+        self.write_bytes(path, text.as_bytes());
+    }
+
+    /// Writes a file of any kind in there, a piece at a time: a shell reads a line whole.
+    pub(crate) fn write_bytes(&mut self, path: &str, bytes: &[u8]) {
+        self.run(&format!(": >{path}"));
+        for piece in bytes.chunks(48_000) {
+            self.run(&format!("printf %s {} | base64 -d >>{path}", BASE64.encode(piece)));
+        }
     }
 
     fn until(&mut self, what: &str, limit: Duration, mut there: impl FnMut(&mut Self) -> bool) {
@@ -238,9 +260,11 @@ impl Machine {
         }
     }
 
-    /// The shell has no prompt and no echo: what comes before the mark is what the command said.
-    fn try_run(&mut self, command: &str, limit: Duration) -> Option<(i32, String)> {
+    /// Runs a command as root: its exit code and its output, if it ends in time. (The shell has no prompt and no echo:
+    /// what comes before the mark is what the command said.)
+    pub(crate) fn try_run(&mut self, command: &str, limit: Duration) -> Option<(i32, String)> {
         self.marks += 1;
+        let _ = writeln!(std::io::stderr(), "{} {:.0?}: {:.160}", self.name, self.age(), command);
         let mark = format!("mark-{}-{}", std::process::id(), self.marks);
         let mut shell = match self.shell.take() {
             Some(shell) => shell,
@@ -321,4 +345,16 @@ pub(crate) fn without_keys(disk: &Path) {
     let at = format!("{}@@{}", disk.display(), esp["start"].as_u64().expect("a number") * 512);
     let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
     assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
+}
+
+/// A FAT file system with these files, as on a stick.
+pub(crate) fn media(dir: &Path, files: &[&Path]) -> PathBuf {
+    let path = dir.join("media.raw");
+    let long: u64 = files.iter().map(|file| file.metadata().expect("a file").len()).sum();
+    fs::File::create(&path).and_then(|file| file.set_len(long + (64 << 20))).expect("a medium");
+    let made = Command::new("mkfs.vfat").args(["-F", "32"]).arg(&path).output().expect("dosfstools");
+    assert!(made.status.success(), "{made:?}");
+    let copied = Command::new("mcopy").arg("-i").arg(&path).args(files).arg("::").status();
+    assert!(copied.expect("mtools").success());
+    path
 }

@@ -34,6 +34,10 @@ pub trait Machine {
     fn write(&self) -> Result<(), String>;
 }
 
+/// What a role starts besides its daemons: this judgement and what follows from it. They are not among the facts, for
+/// they wait for them.
+const JUDGES: [&str; 2] = ["onepress-health.", "onepress-update"];
+
 /// All facts of a role, `edge` or `rack`.
 pub fn facts(machine: &impl Machine, role: &str) -> Vec<Fact> {
     let target = format!("onepress-{role}.target");
@@ -41,7 +45,8 @@ pub fn facts(machine: &impl Machine, role: &str) -> Vec<Fact> {
         Ok(unit) => unit.get("Wants").cloned().unwrap_or_default(),
         Err(error) => return vec![fact(&target, Some(error))],
     };
-    let mut names: Vec<_> = wanted.split_whitespace().filter(|name| name.starts_with("onepress-")).collect();
+    let ours = |name: &&str| name.starts_with("onepress-") && !JUDGES.iter().any(|judge| name.starts_with(judge));
+    let mut names: Vec<_> = wanted.split_whitespace().filter(ours).collect();
     names.sort_unstable();
     if !names.iter().any(|name| name.ends_with(".service")) {
         return vec![fact(&target, Some("it starts no daemon: is it installed?".into()))];
@@ -135,7 +140,8 @@ mod tests {
                 "onepress-edge.target" => &[(
                     "Wants",
                     "onepress-camera.service onepress-button.service onepress-button-control.socket \
-                     onepress-camera-control.socket time-set.target",
+                     onepress-camera-control.socket time-set.target onepress-health.service \
+                     onepress-update-settle.service onepress-update.path",
                 )],
                 "onepress-button-control.socket" => &[("Listen", "/run/onepress/button.sock (Stream)")],
                 "onepress-camera-control.socket" => &[("Listen", "/run/onepress/camera.sock (Stream)")],

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Two looks at the daemons in a row that are to say the same: a daemon that dies at once and is started again looks
 /// well in between.
 pub const HOLD: Duration = Duration::from_secs(10);
-/// Between two looks while waiting.
+/// Between two looks while waiting; longer where a look takes long, so that at most half of the time goes into looking.
 const STEP: Duration = Duration::from_secs(1);
 
 /// The facts, once they have all been good for [`HOLD`], or at the end of the wait. Without a wait: one look.
@@ -24,6 +24,7 @@ pub fn wait(machine: &impl Machine, role: &str, longest: Duration) -> Vec<Fact> 
     let end = Instant::now() + longest;
     let mut good: Option<(Instant, Vec<Fact>)> = None;
     loop {
+        let begun = Instant::now();
         let seen = facts(machine, role);
         let now = Instant::now();
         if longest.is_zero() || now >= end {
@@ -38,6 +39,6 @@ pub fn wait(machine: &impl Machine, role: &str, longest: Duration) -> Vec<Fact> 
         if good.as_ref().is_some_and(|(since, _)| now >= *since + HOLD) {
             return seen;
         }
-        std::thread::sleep(STEP);
+        std::thread::sleep(STEP.max(now - begun));
     }
 }
