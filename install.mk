@@ -44,6 +44,7 @@ install-system:
 	done
 	install -D -m 0644 systemd/onepress.sysusers $(DESTDIR)/usr/lib/sysusers.d/onepress.conf
 	install -D -m 0644 systemd/onepress.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/onepress.conf
+	install -D -m 0644 systemd/onepress.modules $(DESTDIR)/usr/lib/modules-load.d/onepress.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/udev/rules.d $(INSTALLED_RULES)
 
 # A configuration that is already there is somebody's work.

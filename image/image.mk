@@ -6,13 +6,14 @@
 #   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
 #   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
 #   make test-image                         all that is shown in virtual machines
+#   make powercut N=200                     power cuts alone, as many as one likes
 
 IMAGE_PROFILES := rack edge-x86
 CARGO_PROFILE ?= dist
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 IMAGE_BUILT = target/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
 
-.PHONY: image stick bundle test-image setup-image
+.PHONY: image stick bundle setup-image
 image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86
 	nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins
 	image/tools.sh
@@ -31,10 +32,22 @@ setup-image:
 image-profile:
 	@[ -n "$(filter $(PROFILE),$(IMAGE_PROFILES))" ] || { echo "PROFILE must be one of: $(IMAGE_PROFILES)" >&2; exit 1; }
 
-test-image: setup-base setup-image setup-nextest console ## The appliance image in virtual machines (an hour on two cores)
+# What the virtual machines run: both roles, the stick, a good update and one that is broken.
+TESTED := $(CURDIR)/.cache/image/out
+.PHONY: test-images test-image powercut
+test-images: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
 	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
-	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=2
-	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=3 IMAGE_EXTRA=tests/tests/image/broken
+	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=2
+	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=2
+	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=3 IMAGE_EXTRA=tests/tests/image/broken
+	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=3
+	tests/setup/gpio_sim.sh $(TESTED)/edge-x86/1/onepress-edge-x86_1.manifest
+
+test-image: test-images ## The appliance image in virtual machines (an hour and a half on two cores)
 	cargo nextest run --workspace --test image --profile image --no-fail-fast
+
+powercut: test-images ## Power cuts at N moments of a box's life, BOOTS of them started: make powercut N=200 BOOTS=10 SEED=1
+	ONEPRESS_CUTS=$(or $(N),200) ONEPRESS_BOOTS=$(or $(BOOTS),10) ONEPRESS_SEED=$(or $(SEED),1) \
+	  cargo nextest run --workspace --test image --profile image --no-capture -E 'test(no_power_cut)'

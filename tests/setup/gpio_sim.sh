@@ -1,10 +1,11 @@
 #!/bin/sh
 # The kernel's gpio-sim as a module for the appliance image's own kernel, which does not have it: built out of tree from
 # Debian's sources with Debian's headers, in a tree of its own, into .cache/gpio-sim/gpio-sim.ko. For virtual machines
-# only: it taints a kernel. One argument: the kernel's version, as in the image (uname -r). A second run is a no-op.
+# only: it taints a kernel. One argument: the manifest of an image, which names its kernel. A second run is a no-op.
 set -eu
 cd "$(dirname "$0")/../.."
-kernel=$1
+kernel=$(sed -n 's/.*"linux-image-\([0-9][^"]*\)".*/\1/p' "$1" | head -1)
+[ -n "$kernel" ] || { echo "$1 names no kernel: is it a manifest of \`make image\`?" >&2; exit 1; }
 cache=.cache/gpio-sim
 mkdir -p $cache
 exec 9>$cache/lock && flock 9

@@ -2,9 +2,8 @@
 //! rppal's register window as far as it goes without a Pi (edges come from the kernel; levels and outputs do not).
 
 use crate::centre::{DISK, FIRST, Rack, built, cable, site_toml, wait};
-use crate::enrol;
+use crate::{enrol, presses};
 use crate::vm::{BOOT, Machine, Plan, disk};
-use serde_json::Value;
 
 /// Made by tests/setup/gpio_sim.sh for the kernel of the image.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/gpio-sim/gpio-sim.ko");
@@ -34,7 +33,7 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     pull(&mut site, "BTN1_NC down; pull BTN1_NO up");
     wait("the siren sounds", || rack.siren().then_some(()));
     pull(&mut site, "BTN1_NO down; pull BTN1_NC up");
-    let presses = || alarms(&desk.state().expect("the state"));
+    let presses = || presses(&desk.state().expect("the state"));
     let before = presses();
 
     pull(&mut site, "BTN1_NC down");
@@ -49,7 +48,7 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     site.run("mkdir -p /run/systemd/system/onepress-button.service.d");
     site.write("/run/systemd/system/onepress-button.service.d/95-pi.conf", ON_A_PI);
     site.run("systemctl daemon-reload");
-    configure(&mut site, "/run/pi.toml", "no = 'button-1-no'");
+    configure(&mut site, "/run/pi.toml", "wiring = 'normally-open'\nline = 'button-1-no'");
     site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
     pull(&mut site, "GPIO17 up");
     wait("the press through rppal is told", || (presses() > before).then_some(()));
@@ -74,10 +73,4 @@ fn pull(site: &mut Machine, what: &str) {
 fn configure(site: &mut Machine, board: &str, contacts: &str) {
     site.write("/etc/onepress/site.toml", &site_toml(board, contacts));
     site.run("onepress site && networkctl reload && systemctl restart onepress-button");
-}
-
-/// How many presses the desk knows of.
-fn alarms(state: &Value) -> usize {
-    let incidents = state["incidents"].as_array().into_iter().flatten();
-    incidents.map(|incident| incident["alarms"].as_array().map_or(0, Vec::len)).sum()
 }

@@ -6,8 +6,10 @@ mod centre;
 mod files;
 mod gpio;
 mod hard;
+mod powercut;
 mod update;
 mod vm;
+mod writes;
 
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
@@ -75,6 +77,31 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     wait("the siren sounds", || rack.siren().then_some(()));
     let state = desk.state().expect("the state");
     assert!(state.to_string().contains("school"), "{state}");
+    let presses = || presses(&desk.state().expect("the state"));
+    assert_eq!(presses(), 1);
+
+    // The button is stuck, and the box starts with it: that is the same press, not another, and not none.
+    restart(&mut site);
+    site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
+    site.run("onepress status --json | grep -q '\"waiting\": 0'");
+    assert_eq!(presses(), 1);
+    buttons.press(false);
+    buttons.press(true);
+    wait("the next press is told", || (presses() == 2).then_some(()));
+}
+
+/// How many presses the desk knows of.
+fn presses(state: &serde_json::Value) -> usize {
+    let incidents = state["incidents"].as_array().into_iter().flatten();
+    incidents.map(|incident| incident["alarms"].as_array().map_or(0, Vec::len)).sum()
+}
+
+/// Starts the machine anew, and waits until it has.
+fn restart(machine: &mut Machine) {
+    let boot = machine.run("cat /proc/sys/kernel/random/boot_id");
+    machine.run("systemctl reboot");
+    machine.eventually(&format!("! grep -q {} /proc/sys/kernel/random/boot_id", boot.trim()), BOOT);
+    machine.started();
 }
 
 #[test]

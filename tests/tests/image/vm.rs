@@ -63,6 +63,22 @@ impl Plan {
         self.with(&["-drive", &drive, "-device", "nvme,drive=disk,serial=disk0,bootindex=2"])
     }
 
+    /// The disk that is built in, virtio, every write to which is written down in `log`: `/dev/vda`.
+    pub(crate) fn logged(self, file: &Path, log: &Path) -> Self {
+        let node = |name: &str, path: &Path| {
+            format!("driver=file,node-name={name},filename={},cache.no-flush=on", path.display())
+        };
+        let plan = self.with(&["-blockdev", &node("below", file), "-blockdev", &node("written", log)]);
+        let plan = plan.with(&["-blockdev", "driver=blklogwrites,node-name=disk,file=below,log=written"]);
+        plan.with(&["-device", "virtio-blk-pci,drive=disk,discard=off,write-zeroes=off,bootindex=2"])
+    }
+
+    /// The disk that is built in, virtio: `/dev/vda`.
+    pub(crate) fn virtio(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
+        self.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=disk,bootindex=2"])
+    }
+
     /// A stick in a USB socket; the firmware tries it first.
     pub(crate) fn stick(self, file: &Path) -> Self {
         let drive = format!("if=none,id=stick,format=raw,cache=unsafe,file={}", file.display());
@@ -70,7 +86,7 @@ impl Plan {
         self.with(&["-drive", &drive, "-device", device])
     }
 
-    /// A second medium, as [`media`] makes it: `/dev/vda`.
+    /// A second medium, as [`media`] makes it: the next virtio disk, `/dev/vda` where there is no other.
     pub(crate) fn media(self, file: &Path) -> Self {
         let drive = format!("if=none,id=media,format=raw,readonly=on,file={}", file.display());
         self.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=media"])

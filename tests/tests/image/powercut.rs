@@ -1,0 +1,287 @@
+//! Power cuts: one box lives through its first start, presses, an update and more presses, and every write to its disk is
+//! written down. Then the disk is made as it may have been at any moment of that ([`crate::writes`]), and looked at: no
+//! press that was confirmed is lost, and there is always a whole version to start. Some of the disks are started.
+//!
+//! ONEPRESS_CUTS says how many cuts (20), ONEPRESS_BOOTS how many of those are started (2), ONEPRESS_SEED where chance
+//! begins (1): a failure names its seed and its cut.
+
+use crate::centre::{Buttons, DISK, FIRST, built};
+use crate::vm::{BOOT, Machine, Plan, disk, media};
+use crate::writes::{Dice, Log};
+use crate::{configure, restart};
+use alarm::spool::Spool;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// The version that is put on.
+const NEXT: &str = "2";
+const APPLY: Duration = Duration::from_secs(900);
+
+#[test]
+fn no_power_cut_loses_a_confirmed_press_or_leaves_nothing_to_start() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let life = Life::live(dir.path());
+    let (cuts, boots) = (asked("ONEPRESS_CUTS", 20), asked("ONEPRESS_BOOTS", 2));
+    let seed = asked("ONEPRESS_SEED", 1);
+    let mut dice = Dice(seed);
+    let table = life.log.of_the_table(DISK);
+    let mut told = Told::default();
+    for number in 0..cuts {
+        // Every fourth one where the table of the partitions is written, for nothing starts without that.
+        let count = match (number % 4, table.is_empty()) {
+            (3, false) => table[usize::try_from(dice.below(table.len() as u64)).expect("small")] + 1,
+            _ => usize::try_from(dice.below(life.log.len() as u64)).expect("small") + 1,
+        };
+        let cut = life.cut(dir.path(), count, &mut dice);
+        let what = format!("seed {seed}, cut {number}, after {count} of {} writes", life.log.len());
+        let must = life.confirmed_before(count);
+        told.note(&look(&cut, &must, &life, &what));
+        if number % (cuts / boots.max(1)).max(1) == (cuts / boots.max(1)).max(1) - 1 {
+            start(&cut, &must, &life, &what);
+        }
+    }
+    println!("told: {cuts} cuts, {boots} of them started; {told:?}");
+}
+
+/// How the disks were found.
+#[derive(Debug, Default)]
+struct Told {
+    without_var: u64,
+    var_repaired: u64,
+    confirmed_presses_found: u64,
+    with_next_version: u64,
+}
+
+impl Told {
+    fn note(&mut self, found: &Found) {
+        self.without_var += u64::from(found.spool.is_none());
+        self.var_repaired += u64::from(found.repaired);
+        self.confirmed_presses_found += found.presses;
+        self.with_next_version += u64::from(found.next);
+    }
+}
+
+/// What happened to a disk, and when the box confirmed which press.
+struct Life {
+    base: PathBuf,
+    log: Log,
+    /// A press by its id, and how many writes were in the log when it was confirmed.
+    confirmed: Vec<(String, usize)>,
+    /// Since when the disk is set up: before, there need not be any state.
+    buttons: Buttons,
+}
+
+impl Life {
+    fn live(dir: &Path) -> Self {
+        let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
+        let base = disk(dir, "base.raw", Some(&image), DISK);
+        let live = dir.join("live.raw");
+        crate::vm::copy(&base, &live, DISK);
+        let log = dir.join("writes.log");
+        File::create(&log).expect("a log");
+        let bundle = built("edge-x86", NEXT, &format!("onepress-edge-x86_{NEXT}.bundle"));
+        let buttons = Buttons::new();
+        let plan = Plan::new("living").logged(&live, &log).media(&media(dir, &[&bundle]));
+        let mut site = plan.adapter("onepress-buttons0", buttons.line()).boot();
+        site.started();
+        configure(&mut site);
+        site.eventually("systemctl is-active onepress-health && onepress status", BOOT);
+        let mut confirmed = Vec::new();
+        for _ in 0..5 {
+            confirmed.push(press(&mut site, &log));
+        }
+        site.run("mkdir -p /run/media && mount -o ro /dev/vdb /run/media");
+        let apply = format!("onepress update apply /run/media/{}", bundle.file_name().expect("a name").display());
+        site.run(&format!("(mkdir -p /run/put; {apply} >/run/put/said 2>&1; echo $? >/run/put/code) &"));
+        while site.try_run("test -e /run/put/code", APPLY).is_none_or(|(code, _)| code != 0) {
+            confirmed.push(press(&mut site, &log));
+        }
+        assert_eq!(site.run("cat /run/put/code").trim(), "0", "{}", site.run("cat /run/put/said"));
+        restart(&mut site);
+        site.eventually("systemctl is-active onepress-update-settle", BOOT);
+        for _ in 0..5 {
+            confirmed.push(press(&mut site, &log));
+        }
+        drop(site);
+        fs::remove_file(&live).expect("removed");
+        let log = Log::read(&log);
+        let confirmed = confirmed.into_iter().map(|(id, long)| (id, log.when(long))).collect();
+        Self { base, log, confirmed, buttons }
+    }
+
+    /// The disk after the first `count` writes.
+    fn cut(&self, dir: &Path, count: usize, dice: &mut Dice) -> PathBuf {
+        let path = dir.join("cut.raw");
+        let _ = fs::remove_file(&path);
+        crate::vm::copy(&self.base, &path, DISK);
+        self.log.cut(&File::options().write(true).open(&path).expect("a disk"), count, dice);
+        path
+    }
+
+    fn confirmed_before(&self, count: usize) -> BTreeSet<String> {
+        self.confirmed.iter().filter(|(_, when)| *when <= count).map(|(id, _)| id.clone()).collect()
+    }
+}
+
+/// Presses by software; returns when the box has it on its disk.
+fn press(site: &mut Machine, log: &Path) -> (String, u64) {
+    let said = site.run("onepress press gate");
+    let answer: serde_json::Value =
+        serde_json::from_str(said.trim().trim_start_matches("pressed: ")).expect("an answer");
+    assert_eq!(answer["spooled"], true, "{said}");
+    (answer["alarm"].as_str().expect("an id").to_owned(), log.metadata().expect("the log").len())
+}
+
+/// What is on a disk.
+struct Found {
+    spool: Option<Vec<u8>>,
+    repaired: bool,
+    presses: u64,
+    next: bool,
+}
+
+/// Looks at a disk without starting it.
+fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
+    let parts = parts(cut).unwrap_or_else(|| panic!("{what}: no partition table"));
+    let part = |name: &str| parts.iter().find(|part| part.name == name);
+    // What runs is never written to.
+    let base = self::parts(&life.base).expect("a table");
+    for name in [format!("root_{FIRST}"), format!("verity_{FIRST}")] {
+        let (was, is) = (base.iter().find(|part| part.name == name), part(&name));
+        let (was, is) = (was.expect("there"), is.unwrap_or_else(|| panic!("{what}: no {name}")));
+        assert!(same(&life.base, was, cut, is), "{what}: {name} was written to");
+    }
+    let next = kernels(cut, part("esp").unwrap_or_else(|| panic!("{what}: no ESP")), &parts, what);
+    let mut found = Found { spool: None, repaired: false, presses: 0, next };
+    if let Some(data) = part("onepress-data") {
+        (found.spool, found.repaired) = spool(cut, data, what);
+    }
+    let waiting: BTreeSet<String> = found
+        .spool
+        .iter()
+        .flat_map(|bytes| Spool::replay(bytes).spool.waiting())
+        .map(|notice| notice.id.to_string())
+        .collect();
+    let lost: Vec<_> = must.difference(&waiting).collect();
+    assert!(lost.is_empty(), "{what}: confirmed and lost: {lost:?}");
+    found.presses = must.len() as u64;
+    found
+}
+
+/// A kernel that is there under its name is whole; one of them starts, and its root is whole too. Whether that is the next.
+fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> bool {
+    let volume = format!("{}@@{}", cut.display(), esp.start);
+    let listed = run(Command::new("mdir").args(["-b", "-i", &volume, "::/EFI/Linux"]));
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let mut whole = BTreeSet::new();
+    for path in listed.lines().filter(|path| path.ends_with(".efi")) {
+        let name = path.rsplit('/').next().expect("a name");
+        let version = name.trim_start_matches("onepress-edge-x86_");
+        let version = &version[..version.find(['+', '.']).expect("a version")];
+        let file = run(Command::new("mcopy").args(["-n", "-i", &volume, path, "-"]));
+        let original = fs::read(built("edge-x86", version, &format!("onepress-edge-x86_{version}.efi")));
+        assert!(file.stdout == original.expect("read"), "{what}: {name} is torn");
+        if version != FIRST {
+            for kind in ["root", "verity"] {
+                let name = format!("{kind}_{version}");
+                let part = parts.iter().find(|part| part.name == name);
+                let part = part.unwrap_or_else(|| panic!("{what}: {name} is not there, and its kernel is"));
+                let suffix = if kind == "root" { "root-x86-64.raw" } else { "root-x86-64-verity.raw" };
+                let image = built("edge-x86", version, &format!("onepress-edge-x86_{version}.{suffix}"));
+                let whole = Part { name: String::new(), start: 0, size: image.metadata().expect("a file").len() };
+                assert!(same(&image, &whole, cut, part), "{what}: {name} is torn, and its kernel is there");
+            }
+        }
+        whole.insert(version.to_owned());
+    }
+    assert!(!whole.is_empty(), "{what}: no kernel: {listed}");
+    whole.contains(NEXT)
+}
+
+/// The spool on the partition of the state, after the repair that the next start does.
+fn spool(cut: &Path, data: &Part, what: &str) -> (Option<Vec<u8>>, bool) {
+    let alone = cut.with_file_name("var.raw");
+    let _ = fs::remove_file(&alone);
+    let from = File::open(cut).expect("the disk");
+    let to = File::create(&alone).and_then(|file| file.set_len(data.size).map(|()| file)).expect("a file");
+    let mut piece = vec![0; 1 << 20];
+    for at in (0..data.size).step_by(piece.len()) {
+        let long = piece.len().min(usize::try_from(data.size - at).expect("small"));
+        from.read_exact_at(&mut piece[..long], data.start + at).expect("read");
+        if piece[..long].iter().any(|byte| *byte != 0) {
+            to.write_all_at(&piece[..long], at).expect("written");
+        }
+    }
+    // Not yet made: the first start makes it again.
+    let made = run(Command::new("dumpe2fs").arg("-h").arg(&alone)).status.success();
+    if !made {
+        return (None, false);
+    }
+    let checked = run(Command::new("e2fsck").args(["-f", "-y"]).arg(&alone));
+    let code = checked.status.code().unwrap_or(-1);
+    assert!(matches!(code, 0 | 1), "{what}: /var cannot be repaired: {checked:?}");
+    let file = run(Command::new("debugfs").args(["-R", "cat /lib/onepress/button/spool"]).arg(&alone));
+    ((!file.stdout.is_empty()).then_some(file.stdout), code == 1)
+}
+
+/// Starts a disk: it gets as far as it does without cuts, and knows of the same presses.
+fn start(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) {
+    println!("told: starting: {what}");
+    let plan = Plan::new("after the cut").virtio(cut).adapter("onepress-buttons0", life.buttons.line());
+    let mut site = plan.boot();
+    site.started();
+    configure(&mut site);
+    site.eventually("systemctl is-active onepress-health onepress-update-settle", BOOT);
+    let status = site.eventually("onepress status --json", BOOT);
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    let waiting = status.to_string();
+    site.run("systemctl stop onepress-button");
+    let spool = site.run("base64 -w0 /var/lib/onepress/button/spool");
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, spool.trim()).expect("base64");
+    let known: BTreeSet<_> = Spool::replay(&bytes).spool.waiting().iter().map(|one| one.id.to_string()).collect();
+    assert!(must.is_subset(&known), "{what}: {waiting}");
+}
+
+/// A partition, in bytes.
+struct Part {
+    name: String,
+    start: u64,
+    size: u64,
+}
+
+fn parts(disk: &Path) -> Option<Vec<Part>> {
+    let table = run(Command::new("sfdisk").arg("--json").arg(disk));
+    let table: serde_json::Value = serde_json::from_slice(&table.stdout).ok()?;
+    let parts = table["partitiontable"]["partitions"].as_array()?.iter();
+    let bytes = |value: &serde_json::Value| value.as_u64().map(|sectors| sectors * 512);
+    parts
+        .map(|part| {
+            let name = part["name"].as_str().unwrap_or_default().to_owned();
+            Some(Part { name, start: bytes(&part["start"])?, size: bytes(&part["size"])? })
+        })
+        .collect()
+}
+
+/// Whether the content of two partitions is the same, as far as the first goes.
+fn same(one: &Path, of_one: &Part, other: &Path, of_other: &Part) -> bool {
+    let (one, other) = (File::open(one).expect("opened"), File::open(other).expect("opened"));
+    let (mut mine, mut theirs) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    (0..of_one.size).step_by(mine.len()).all(|at| {
+        let long = mine.len().min(usize::try_from(of_one.size - at).expect("small"));
+        one.read_exact_at(&mut mine[..long], of_one.start + at).expect("read");
+        other.read_exact_at(&mut theirs[..long], of_other.start + at).expect("read");
+        mine[..long] == theirs[..long]
+    })
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("tests/setup/image.sh")
+}
+
+fn asked(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
