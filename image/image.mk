@@ -38,7 +38,7 @@ TESTED := $(CURDIR)/.cache/image/out
 test-images: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
-	$(MAKE) --no-print-directory stick PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory stick bundle PROFILE=edge-x86 VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=2
 	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=2
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=3 IMAGE_EXTRA=tests/tests/image/broken

@@ -33,7 +33,7 @@ image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.
   --secureboot-private-key=/job/secure-boot.key --secureboot-certificate=/job/secure-boot.crt \
   --cmdline="onepress.install systemd.unit=onepress-install.target systemd.volatile=state \
 $(printf 'rd.systemd.mask=%s ' sysroot-var.mount systemd-repart.service onepress-machine-id.service)\
-$(printf 'systemd.mask=%s ' etc-onepress.mount appliance-state.service appliance-site.service)"
+$(printf 'systemd.mask=%s ' systemd-repart.service etc-onepress.mount appliance-state.service appliance-site.service)"
 # shellcheck disable=SC2046
 set -- $(start esp)
 esp=$raw@@$(($1 * 512))

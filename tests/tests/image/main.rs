@@ -11,8 +11,12 @@ mod update;
 mod vm;
 mod writes;
 
+use alarm::spool::Spool;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
+use std::collections::BTreeSet;
 use vm::{BOOT, Machine, Plan, disk, without_keys};
 
 /// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
@@ -88,6 +92,26 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     buttons.press(false);
     buttons.press(true);
     wait("the next press is told", || (presses() == 2).then_some(()));
+}
+
+/// Presses by software, without anybody to tell; returns the alarm's id when the box has it on its disk.
+fn press(site: &mut Machine) -> String {
+    let said = site.run("onepress press gate");
+    let answer: serde_json::Value =
+        serde_json::from_str(said.trim().trim_start_matches("pressed: ")).expect("an answer");
+    assert_eq!(answer["spooled"], true, "{said}");
+    answer["alarm"].as_str().expect("an id").to_owned()
+}
+
+/// What waits in the box's spool, by its ids.
+fn waiting(site: &mut Machine) -> BTreeSet<String> {
+    let spool = site.run("base64 -w0 /var/lib/onepress/button/spool");
+    noted(&BASE64.decode(spool.trim()).expect("base64"))
+}
+
+/// What a spool holds.
+fn noted(spool: &[u8]) -> BTreeSet<String> {
+    Spool::replay(spool).spool.waiting().iter().map(|notice| notice.id.to_string()).collect()
 }
 
 /// How many presses the desk knows of.

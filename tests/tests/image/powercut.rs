@@ -8,8 +8,7 @@
 use crate::centre::{Buttons, DISK, FIRST, built};
 use crate::vm::{BOOT, Machine, Plan, disk, media};
 use crate::writes::{Dice, Log};
-use crate::{configure, restart};
-use alarm::spool::Spool;
+use crate::{configure, noted, press, restart, waiting};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -90,26 +89,26 @@ impl Life {
         site.started();
         configure(&mut site);
         site.eventually("systemctl is-active onepress-health && onepress status", BOOT);
-        let mut confirmed = Vec::new();
+        let mut presses = Vec::new();
         for _ in 0..5 {
-            confirmed.push(press(&mut site, &log));
+            presses.push(confirmed(&mut site, &log));
         }
         site.run("mkdir -p /run/media && mount -o ro /dev/vdb /run/media");
         let apply = format!("onepress update apply /run/media/{}", bundle.file_name().expect("a name").display());
         site.run(&format!("(mkdir -p /run/put; {apply} >/run/put/said 2>&1; echo $? >/run/put/code) &"));
         while site.try_run("test -e /run/put/code", APPLY).is_none_or(|(code, _)| code != 0) {
-            confirmed.push(press(&mut site, &log));
+            presses.push(confirmed(&mut site, &log));
         }
         assert_eq!(site.run("cat /run/put/code").trim(), "0", "{}", site.run("cat /run/put/said"));
         restart(&mut site);
         site.eventually("systemctl is-active onepress-update-settle", BOOT);
         for _ in 0..5 {
-            confirmed.push(press(&mut site, &log));
+            presses.push(confirmed(&mut site, &log));
         }
         drop(site);
         fs::remove_file(&live).expect("removed");
         let log = Log::read(&log);
-        let confirmed = confirmed.into_iter().map(|(id, long)| (id, log.when(long))).collect();
+        let confirmed = presses.into_iter().map(|(id, long)| (id, log.when(long))).collect();
         Self { base, log, confirmed, buttons }
     }
 
@@ -127,13 +126,9 @@ impl Life {
     }
 }
 
-/// Presses by software; returns when the box has it on its disk.
-fn press(site: &mut Machine, log: &Path) -> (String, u64) {
-    let said = site.run("onepress press gate");
-    let answer: serde_json::Value =
-        serde_json::from_str(said.trim().trim_start_matches("pressed: ")).expect("an answer");
-    assert_eq!(answer["spooled"], true, "{said}");
-    (answer["alarm"].as_str().expect("an id").to_owned(), log.metadata().expect("the log").len())
+/// A press that is confirmed, and how long the log was then.
+fn confirmed(site: &mut Machine, log: &Path) -> (String, u64) {
+    (press(site), log.metadata().expect("the log").len())
 }
 
 /// What is on a disk.
@@ -160,13 +155,8 @@ fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
     if let Some(data) = part("onepress-data") {
         (found.spool, found.repaired) = spool(cut, data, what);
     }
-    let waiting: BTreeSet<String> = found
-        .spool
-        .iter()
-        .flat_map(|bytes| Spool::replay(bytes).spool.waiting())
-        .map(|notice| notice.id.to_string())
-        .collect();
-    let lost: Vec<_> = must.difference(&waiting).collect();
+    let known = found.spool.as_deref().map(noted).unwrap_or_default();
+    let lost: Vec<_> = must.difference(&known).collect();
     assert!(lost.is_empty(), "{what}: confirmed and lost: {lost:?}");
     found.presses = must.len() as u64;
     found
@@ -236,14 +226,8 @@ fn start(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) {
     site.started();
     configure(&mut site);
     site.eventually("systemctl is-active onepress-health onepress-update-settle", BOOT);
-    let status = site.eventually("onepress status --json", BOOT);
-    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
-    let waiting = status.to_string();
-    site.run("systemctl stop onepress-button");
-    let spool = site.run("base64 -w0 /var/lib/onepress/button/spool");
-    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, spool.trim()).expect("base64");
-    let known: BTreeSet<_> = Spool::replay(&bytes).spool.waiting().iter().map(|one| one.id.to_string()).collect();
-    assert!(must.is_subset(&known), "{what}: {waiting}");
+    let known = waiting(&mut site);
+    assert!(must.is_subset(&known), "{what}: {known:?}");
 }
 
 /// A partition, in bytes.

@@ -26,7 +26,7 @@ fn a_good_update_stays_and_a_broken_one_gives_its_place_back() {
     let bundle = |version| built("edge-x86", version, &format!("onepress-edge-x86_{version}.bundle"));
     let forged = dir.path().join("forged.bundle");
     forge(&bundle(GOOD), &forged);
-    let stick = media(dir.path(), &[&bundle(GOOD), &bundle(BROKEN), &forged]);
+    let stick = media(dir.path(), &[&bundle(FIRST), &bundle(GOOD), &bundle(BROKEN), &forged]);
     let plan = Plan::new("updating").disk(&disk).media(&stick).adapter("onepress-buttons0", buttons.line());
     let mut site = plan.boot();
     site.started();
@@ -42,7 +42,8 @@ fn a_good_update_stays_and_a_broken_one_gives_its_place_back() {
     running(&mut site, GOOD);
     let entries = site.run("ls /boot/EFI/Linux");
     assert!(entries.contains(&format!("onepress-edge-x86_{GOOD}.efi")), "it is found good: {entries}");
-    refused(&mut site, &format!("onepress-edge-x86_{GOOD}.bundle"), NOT_NEWER, "newer");
+    refused(&mut site, &format!("onepress-edge-x86_{GOOD}.bundle"), NOT_NEWER, "what runs here already");
+    refused(&mut site, &format!("onepress-edge-x86_{FIRST}.bundle"), NOT_NEWER, "older");
 
     let identity = site.run("cat /etc/machine-id");
     apply(&mut site, BROKEN);
