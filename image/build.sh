@@ -25,14 +25,15 @@ find "$tree" -exec touch --no-dereference --date=@1764028800 {} +
 
 # In memory where there is room, for the build is bound by fsync otherwise; a mount of its own, which ends with it.
 workspace=$cache/workspace
-mkdir -p "$workspace" "$cache/cache" "$cache/packages"
+kept=${IMAGE_CACHE:-$cache/cache}
+mkdir -p "$workspace" "$kept" "$cache/packages"
 free=$(sed -n 's/^MemAvailable: *\([0-9]*\)[0-9]\{6\} kB/\1/p' /proc/meminfo)
 export PYTHONPATH="$cache/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
 export workspace free
 unshare --mount sh -euc '[ "${free:-0}" -lt 5 ] || mount -t tmpfs -o size=6G none "$workspace"; exec "$@"' sh \
   nice -n "${IMAGE_NICE:-10}" python3 -m mkosi --directory=image --profile="$profile" \
   --tools-tree="$cache/tools" --sandbox-tree="$cache/sandbox" --workspace-directory="$workspace" \
-  --cache-directory="$cache/cache" --package-cache-directory="$cache/packages" --output-directory="$out" \
+  --cache-directory="$kept" --package-cache-directory="$cache/packages" --output-directory="$out" \
   --extra-tree="$tree" --image-id="onepress-$profile" --image-version="$version" \
   --secure-boot --secure-boot-sign-tool=sbsign --secure-boot-key="$keys/secure-boot.key" \
   --secure-boot-certificate="$keys/secure-boot.crt" --force build

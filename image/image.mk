@@ -13,7 +13,7 @@ CARGO_PROFILE ?= dist
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 IMAGE_BUILT = target/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
 
-.PHONY: image stick bundle setup-image
+.PHONY: image stick bundle reproduce setup-image
 image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86
 	nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins
 	image/tools.sh
@@ -24,6 +24,9 @@ stick: image-profile ## The installation stick made of an image
 
 bundle: image-profile ## The signed update made of an image
 	image/bundle.sh $(PROFILE) $(VERSION)
+
+reproduce: image-profile ## Whether a built image comes out the same once more: make reproduce PROFILE=rack
+	image/reproduce.sh $(PROFILE) $(VERSION) $(IMAGE_BUILT)
 
 setup-image:
 	@tests/setup/image.sh

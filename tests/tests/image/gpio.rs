@@ -2,8 +2,8 @@
 //! rppal's register window as far as it goes without a Pi (edges come from the kernel; levels and outputs do not).
 
 use crate::centre::{DISK, FIRST, Rack, built, cable, site_toml, wait};
-use crate::{enrol, presses};
 use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::{enrol, presses};
 
 /// Made by tests/setup/gpio_sim.sh for the kernel of the image.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/gpio-sim/gpio-sim.ko");
@@ -13,7 +13,8 @@ const NAMES: &str = "BTN1_NO BTN1_NC BTN2_NO BTN2_NC TAMPER MAINS_OK BATT_LOW WA
 /// As on a Raspberry Pi 4: rppal finds its chip by the label, and the model by the revision.
 const PI: &str = "name = 'pi'\ndescription = 'a Pi for rppal'\n[devices.pi]\npart = 'pi'\n[inputs]\n\
                   button-1-no = { device = 'pi', line = 17 }\n";
-const ON_A_PI: &str = "[Service]\nBindReadOnlyPaths=/run/cpuinfo:/proc/cpuinfo\nDeviceAllow=char-gpiochip rw\n";
+const ON_A_PI: &str =
+    "[Service]\nBindReadOnlyPaths=/run/cpuinfo:/proc/cpuinfo\nDeviceAllow=char-gpiochip rw\n";
 
 #[test]
 fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
@@ -26,7 +27,11 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     let mut desk = rack.set_up();
     site.started();
     lines(&mut site);
-    configure(&mut site, "/usr/share/onepress/boards/gpio-sim.toml", "no = 'button-1-no'\nnc = 'button-1-nc'");
+    configure(
+        &mut site,
+        "/usr/share/onepress/boards/gpio-sim.toml",
+        "no = 'button-1-no'\nnc = 'button-1-nc'",
+    );
     enrol(&mut rack, &desk, &mut site);
     assert!(!rack.siren(), "nobody has pressed yet");
 
@@ -57,12 +62,16 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
 
 /// Two chips: one whose lines have the names of the simulated board, and one that looks like a Pi's.
 fn lines(site: &mut Machine) {
-    let module = std::fs::read(MODULE).unwrap_or_else(|error| panic!("{MODULE}: {error}: tests/setup/gpio_sim.sh"));
+    let module =
+        std::fs::read(MODULE).unwrap_or_else(|error| panic!("{MODULE}: {error}: tests/setup/gpio_sim.sh"));
     site.write_bytes("/run/gpio-sim.ko", &module);
     site.write("/run/lib.sh", FUNCTIONS);
     site.run("modprobe configfs; insmod /run/gpio-sim.ko; mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config");
     let pi: Vec<_> = (0..28).map(|n| format!("GPIO{n}")).collect();
-    site.run(&format!(". /run/lib.sh; chip pinctrl-bcm2711 {}; chip sim {NAMES}; pull BTN1_NC up", pi.join(" ")));
+    site.run(&format!(
+        ". /run/lib.sh; chip pinctrl-bcm2711 {}; chip sim {NAMES}; pull BTN1_NC up",
+        pi.join(" ")
+    ));
     site.run("udevadm settle; ls -l /dev/gpiochip*");
 }
 

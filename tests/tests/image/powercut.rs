@@ -11,6 +11,7 @@ use crate::writes::{Dice, Log};
 use crate::{configure, noted, press, restart, waiting};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -94,7 +95,8 @@ impl Life {
             presses.push(confirmed(&mut site, &log));
         }
         site.run("mkdir -p /run/media && mount -o ro /dev/vdb /run/media");
-        let apply = format!("onepress update apply /run/media/{}", bundle.file_name().expect("a name").display());
+        let apply =
+            format!("onepress update apply /run/media/{}", bundle.file_name().expect("a name").display());
         site.run(&format!("(mkdir -p /run/put; {apply} >/run/put/said 2>&1; echo $? >/run/put/code) &"));
         while site.try_run("test -e /run/put/code", APPLY).is_none_or(|(code, _)| code != 0) {
             presses.push(confirmed(&mut site, &log));
@@ -182,7 +184,8 @@ fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> bool {
                 let part = part.unwrap_or_else(|| panic!("{what}: {name} is not there, and its kernel is"));
                 let suffix = if kind == "root" { "root-x86-64.raw" } else { "root-x86-64-verity.raw" };
                 let image = built("edge-x86", version, &format!("onepress-edge-x86_{version}.{suffix}"));
-                let whole = Part { name: String::new(), start: 0, size: image.metadata().expect("a file").len() };
+                let whole =
+                    Part { name: String::new(), start: 0, size: image.metadata().expect("a file").len() };
                 assert!(same(&image, &whole, cut, part), "{what}: {name} is torn, and its kernel is there");
             }
         }
@@ -220,7 +223,7 @@ fn spool(cut: &Path, data: &Part, what: &str) -> (Option<Vec<u8>>, bool) {
 
 /// Starts a disk: it gets as far as it does without cuts, and knows of the same presses.
 fn start(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) {
-    println!("told: starting: {what}");
+    let _ = writeln!(std::io::stderr(), "told: starting: {what}");
     let plan = Plan::new("after the cut").virtio(cut).adapter("onepress-buttons0", life.buttons.line());
     let mut site = plan.boot();
     site.started();

@@ -77,7 +77,8 @@ fn running(machine: &mut Machine, version: &str) {
 }
 
 fn apply(machine: &mut Machine, version: &str) {
-    let said = machine.run_for(&format!("onepress update apply /run/media/onepress-edge-x86_{version}.bundle"), APPLY);
+    let said = machine
+        .run_for(&format!("onepress update apply /run/media/onepress-edge-x86_{version}.bundle"), APPLY);
     assert!(said.contains(version), "{said}");
 }
 

@@ -71,7 +71,10 @@ impl Plan {
         let plan = self.with(&["-blockdev", &node("below", file), "-blockdev", &node("written", log)]);
         let plan = plan.with(&["-blockdev", "driver=blklogwrites,node-name=disk,file=below,log=written"]);
         // Merged requests have more pieces than the log can write at once; QEMU 7.2 then says that the disk is broken.
-        plan.with(&["-device", "virtio-blk-pci,drive=disk,discard=off,write-zeroes=off,request-merging=off,bootindex=2"])
+        plan.with(&[
+            "-device",
+            "virtio-blk-pci,drive=disk,discard=off,write-zeroes=off,request-merging=off,bootindex=2",
+        ])
     }
 
     /// The disk that is built in, virtio: `/dev/vda`.

@@ -110,15 +110,17 @@ impl Log {
 fn a_log_is_replayed_as_it_was_written() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let at = |name: &str| dir.path().join(name);
-    let empty = |name: &str, size| File::create(at(name)).and_then(|file| file.set_len(size)).expect("a file");
-    (empty("disk", 1 << 20), empty("before", 1 << 20), empty("log", 0));
+    for (name, size) in [("disk", 1 << 20), ("before", 1 << 20), ("log", 0)] {
+        File::create(at(name)).and_then(|file| file.set_len(size)).expect("a file");
+    }
     let driver = format!(
         "json:{{\"driver\":\"blklogwrites\",\"file\":{{\"driver\":\"file\",\"filename\":\"{}\"}},\
          \"log\":{{\"driver\":\"file\",\"filename\":\"{}\"}}}}",
         at("disk").display(),
         at("log").display()
     );
-    let commands = ["write -P 1 0 4k", "write -P 2 4k 4k", "flush", "write -P 3 0 4k", "write -P 4 8k 4k", "flush"];
+    let commands =
+        ["write -P 1 0 4k", "write -P 2 4k 4k", "flush", "write -P 3 0 4k", "write -P 4 8k 4k", "flush"];
     let mut qemu = std::process::Command::new("qemu-io");
     for command in commands {
         qemu.args(["-c", command]);

@@ -45,7 +45,8 @@ pub fn facts(machine: &impl Machine, role: &str) -> Vec<Fact> {
         Ok(unit) => unit.get("Wants").cloned().unwrap_or_default(),
         Err(error) => return vec![fact(&target, Some(error))],
     };
-    let ours = |name: &&str| name.starts_with("onepress-") && !JUDGES.iter().any(|judge| name.starts_with(judge));
+    let ours =
+        |name: &&str| name.starts_with("onepress-") && !JUDGES.iter().any(|judge| name.starts_with(judge));
     let mut names: Vec<_> = wanted.split_whitespace().filter(ours).collect();
     names.sort_unstable();
     if !names.iter().any(|name| name.ends_with(".service")) {
