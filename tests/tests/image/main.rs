@@ -137,7 +137,9 @@ fn the_stick_installs_on_the_one_disk_and_the_disk_starts_without_it() {
     let told = machine.off(BOOT);
     assert!(told.contains("to disk nvme0n1") && told.contains("INSTALLED and read back"), "{told}");
 
-    let mut machine = Plan::new("installed").disk(&inside).boot();
+    let buttons = Buttons::new();
+    let plan = Plan::new("installed").disk(&inside).adapter("onepress-buttons0", buttons.line());
+    let mut machine = plan.boot();
     machine.started();
     sound(&mut machine);
     assert_eq!(machine.run("hostname").trim(), "school-1");
