@@ -16,7 +16,8 @@ help: ## This list
 
 demo: setup-base setup-media console ## A whole centre and a school on this computer, with a button to press
 	@echo "building the daemons (the first time takes some minutes) ..."
-	cargo build --bins
+	@# With the examples: their features are those of the tests, and both then share one build.
+	cargo build --workspace --bins --examples
 	target/debug/onepress demo
 
 test: setup build check ## Everything that is shown by tests

@@ -56,7 +56,7 @@ fn a_good_update_stays_and_a_broken_one_gives_its_place_back() {
     assert_eq!(site.run("cat /etc/machine-id"), identity);
     let status = site.eventually("onepress update status | grep -i failed", BOOT);
     assert!(status.contains(BROKEN), "{status}");
-    refused(&mut site, &format!("onepress-edge-x86_{BROKEN}.bundle"), NOT_NEWER, "failed");
+    refused(&mut site, &format!("onepress-edge-x86_{BROKEN}.bundle"), NOT_NEWER, "did not become healthy");
 }
 
 /// The bundle with one digit of its list changed.
