@@ -28,11 +28,17 @@ sed -n 's/^deb \([^ ]*\) \([^ ]*\) main$/Types: deb\nURIs: \1\nSuites: \2\nCompo
   $cache/sources.list >$cache/sandbox/etc/apt/sources.list.d/mkosi.sources
 
 recipe=$(echo "$packages $release" | sha256sum)
-[ "$(cat $cache/tools/recipe 2>/dev/null)" = "$recipe" ] && exit 0
+# The time in a signature is that of the sources, and stands still: else no two builds would be the same.
+wrapper() {
+  rm -f $cache/tools/usr/local/bin/sbsign
+  [ -e $cache/tools/usr/bin/sbsign.real ] || mv $cache/tools/usr/bin/sbsign $cache/tools/usr/bin/sbsign.real
+  printf '#!/bin/sh\nexec faketime -f "%s" /usr/bin/sbsign.real "$@"\n' "$(date -u -d @1764028800 '+%F %T')" \
+    >$cache/tools/usr/bin/sbsign
+  chmod 0755 $cache/tools/usr/bin/sbsign
+}
+[ "$(cat $cache/tools/recipe 2>/dev/null)" = "$recipe" ] && { wrapper; exit 0; }
 echo "image: making the tools (two minutes, once) ..."
 rm -rf $cache/tools
 mmdebstrap --quiet --variant=apt --include=$packages $release $cache/tools - <$cache/sources.list
-# The time in a signature is the time of the sources: else no two builds would be the same.
-printf '#!/bin/sh\nexec faketime -f "@$(date -u -d @1764028800 "+%%F %%T")" /usr/bin/sbsign "$@"\n' >$cache/tools/usr/local/bin/sbsign
-chmod 0755 $cache/tools/usr/local/bin/sbsign
+wrapper
 printf '%s' "$recipe" >$cache/tools/recipe
