@@ -24,7 +24,7 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     let disk = disk(dir.path(), "box.raw", Some(&image), DISK);
     let mut rack = Rack::boot(dir.path(), (one, other));
     let mut site = Plan::new("box").disk(&disk).cable(other, one).boot();
-    let mut desk = rack.set_up();
+    let desk = rack.set_up();
     site.started();
     lines(&mut site);
     configure(
@@ -57,7 +57,6 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
     pull(&mut site, "GPIO17 up");
     wait("the press through rppal is told", || (presses() > before).then_some(()));
-    desk.sign_in("wang", "laboratory", "lab").expect("signed in");
 }
 
 /// Two chips: one whose lines have the names of the simulated board, and one that looks like a Pi's.

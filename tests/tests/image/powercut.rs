@@ -71,7 +71,7 @@ struct Life {
     log: Log,
     /// A press by its id, and how many writes were in the log when it was confirmed.
     confirmed: Vec<(String, usize)>,
-    /// Since when the disk is set up: before, there need not be any state.
+    /// What hangs on its serial line: a disk that is started has the same.
     buttons: Buttons,
 }
 
