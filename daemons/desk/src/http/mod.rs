@@ -11,6 +11,7 @@ mod media;
 mod policy;
 mod problem;
 mod register;
+mod rest;
 mod session;
 mod snapshots;
 pub mod tls;
@@ -169,7 +170,11 @@ async fn root(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
     let policy = policy::of(&app, request.headers().get(header::HOST));
+    let (request, rest) = rest::Rest::of(request);
     let response = next.run(request).await;
+    if let Some(rest) = rest {
+        rest.after(response.status()).await;
+    }
     let mut response = if api { problem::in_words(response).await } else { response };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

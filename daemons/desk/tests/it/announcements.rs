@@ -57,6 +57,11 @@ async fn what_is_no_announcement_is_refused_with_its_reason_and_leaves_nothing()
         assert_eq!((said, &answer["error"]), (status, &json!(error)), "{answer}");
         assert!(answer["detail"].as_str().unwrap().contains(detail), "{answer}");
     }
+    // Whoever is refused while still sending reads why, each time, and not a broken pipe.
+    for _ in 0..20 {
+        assert_eq!(desk.me().upload(ADD, &vec![0; 12 * 1024 * 1024]).0, 413);
+        assert_eq!(desk.me().upload("/api/no-such-thing", &vec![0; 6 * 1024 * 1024]).0, 404);
+    }
     assert_eq!((kept(&desk), listed(&desk).len()), (0, 0));
 }
 
