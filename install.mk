@@ -3,6 +3,7 @@
 #   make install DESTDIR=/tmp/root                      what `cargo build --release` made
 #   make install DESTDIR=... PROFILE=dist               another profile (dev, release, dist)
 #   make install DESTDIR=... BUILT=target/aarch64-unknown-linux-gnu/dist    another machine's
+#   make install DESTDIR=... ROLE=edge                  without what only a rack runs; ROLE=rack: the other way round
 #
 # It builds nothing, enables nothing and overwrites no configuration. Which role a machine has is decided by
 # enabling onepress-edge.target or onepress-rack.target.
@@ -13,8 +14,12 @@ CARGO_TARGET_DIR ?= target
 BUILT ?= $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 
 INSTALLED_BINARIES := onepress onepress-button onepress-camera onepress-desk onepress-relay onepress-wall
-INSTALLED_UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target systemd/*.path)
-INSTALLED_DROPINS := $(wildcard systemd/*.d/*.conf)
+ROLE ?=
+# The names of daemons that this role does not run: without a role, all may.
+elsewhere := $(if $(filter edge,$(ROLE)),desk relay wall rack) $(if $(filter rack,$(ROLE)),button camera edge)
+ours = $(foreach one,$(1),$(if $(strip $(foreach name,$(elsewhere),$(findstring onepress-$(name),$(one)))),,$(one)))
+INSTALLED_UNITS := $(call ours,$(wildcard systemd/*.service systemd/*.socket systemd/*.target systemd/*.path))
+INSTALLED_DROPINS := $(call ours,$(wildcard systemd/*.d/*.conf))
 # Units that are no daemons: the same files for all of them say how they live.
 INSTALLED_JOBS := onepress-health.service onepress-update.service onepress-update-.service
 INSTALLED_RULES := $(wildcard udev/*.rules)
@@ -31,7 +36,7 @@ install: install-binaries install-system install-config
 
 install-binaries:
 	install -d $(bindir)
-	install -m 0755 $(INSTALLED_BINARIES:%=$(BUILT)/%) $(bindir)
+	install -m 0755 $(patsubst %,$(BUILT)/%,$(call ours,$(INSTALLED_BINARIES))) $(bindir)
 
 install-system:
 	install -d $(unitdir)

@@ -5,14 +5,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 profile=$1 version=$2 binaries=$3
+. image/profile.sh
 cache=$PWD/.cache/image
-keys=$(image/keys.sh)
 tree=$cache/tree/$profile
-out=${IMAGE_OUT:-$cache/out/$profile/$version}
+out=$from
 
 rm -rf "$tree" && mkdir -p "$tree" "$out"
-make -s -f install.mk install DESTDIR="$tree" BUILT="$binaries"
-strip "$tree"/usr/bin/onepress*
+make -s -f install.mk install DESTDIR="$tree" BUILT="$binaries" ROLE="${profile%%-*}"
+"$strip" "$tree"/usr/bin/onepress*
 # /etc/onepress is a place on /var: what it begins with lies beside the program's other files.
 rm -rf "$tree"/etc/onepress/* && mkdir -p "$tree/usr/share/onepress/config"
 cp "image/config/${profile%%-*}"/*.toml "$tree/usr/share/onepress/config"
@@ -30,14 +30,16 @@ mkdir -p "$workspace" "$kept" "$cache/packages"
 free=$(sed -n 's/^MemAvailable: *\([0-9]*\)[0-9]\{6\} kB/\1/p' /proc/meminfo)
 export PYTHONPATH="$cache/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
 export workspace free
-unshare --mount sh -euc '[ "${free:-0}" -lt 5 ] || mount -t tmpfs -o size=6G none "$workspace"; exec "$@"' sh \
-  nice -n "${IMAGE_NICE:-10}" python3 -m mkosi --directory=image --profile="$profile" \
+enter="unshare --mount"
+[ "$architecture" = x86-64 ] || enter=image/foreign.sh
+$enter sh -euc '[ "${free:-0}" -lt 5 ] || mount -t tmpfs -o size=6G none "$workspace"; exec "$@"' sh \
+  nice -n "${IMAGE_NICE:-10}" python3 -m mkosi --directory=image --profile="$profile" --architecture="$architecture" \
   --tools-tree="$cache/tools" --sandbox-tree="$cache/sandbox" --workspace-directory="$workspace" \
   --cache-directory="$kept" --package-cache-directory="$cache/packages" --output-directory="$out" \
   --extra-tree="$tree" --image-id="onepress-$profile" --image-version="$version" \
   --secure-boot --secure-boot-sign-tool=sbsign --secure-boot-key="$keys/secure-boot.key" \
   --secure-boot-certificate="$keys/secure-boot.crt" --force build
-name=onepress-${profile}_$version
-image/sbom.py "$out/$name.manifest" x86_64-unknown-linux-gnu >"$out/$name.cdx.json"
+image/sbom.py "$out/$name.manifest" "$target" >"$out/$name.cdx.json"
+[ "$profile" != edge-arm64 ] || image/pi.sh "$version"
 (cd "$out" && sha256sum "$name".* >"$name.sums")
 ls -l "$out"

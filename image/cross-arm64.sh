@@ -28,7 +28,7 @@ if [ ! -e $tree/.complete ]; then
   echo "making $tree (some minutes, once) ..."
   # In a mount namespace of its own, so that nothing stays mounted below it whatever ends it.
   rm -rf --one-file-system $tree
-  unshare --mount mmdebstrap --quiet --variant=apt --architectures=amd64,arm64 \
+  unshare --mount mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=apt --architectures=amd64,arm64 \
     --include=rustc-web,cargo-web,libstd-rust-web-dev:arm64,gcc,libc6-dev,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross \
     bookworm $tree - <.cache/cross-arm64.list
   mkdir -p $tree/src $tree/cargo

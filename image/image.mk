@@ -8,14 +8,14 @@
 #   make test-image                         all that is shown in virtual machines
 #   make powercut N=200                     power cuts alone, as many as one likes
 
-IMAGE_PROFILES := rack edge-x86
+IMAGE_PROFILES := rack edge-x86 edge-arm64
 CARGO_PROFILE ?= dist
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-IMAGE_BUILT = target/$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
+IMAGE_BUILT = target/$(if $(filter edge-arm64,$(PROFILE)),aarch64-unknown-linux-gnu/)$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
 
 .PHONY: image stick bundle reproduce setup-image
-image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86
-	nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins
+image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86|edge-arm64
+	$(if $(filter edge-arm64,$(PROFILE)),image/cross-arm64.sh $(CARGO_PROFILE),nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins)
 	image/tools.sh
 	image/build.sh $(PROFILE) $(VERSION) $(IMAGE_BUILT)
 

@@ -6,9 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 profile=$1 version=$2
-keys=$(image/keys.sh)
-name=onepress-${profile}_$version
-from=$PWD/.cache/image/out/$profile/$version
+. image/profile.sh
 out=$from/stick
 raw=$out/$name.stick.raw
 rm -rf "$out" && mkdir -p "$out"
@@ -19,13 +17,7 @@ truncate --size=+64M "$raw"
 sfdisk --quiet --relocate gpt-bak-std "$raw"
 echo 'size=32M, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, name=PROVISION, uuid=8f4b7f0e-0a35-4b0e-8a4d-6f1f2c9b7a10' |
   sfdisk --quiet --append --no-reread "$raw" 2>/dev/null
-start() { sfdisk --json "$raw" | python3 -c '
-import json, sys
-for part in json.load(sys.stdin)["partitiontable"]["partitions"]:
-    if part["name"] == sys.argv[1]: print(part["start"], part["size"])' "$1"; }
-# shellcheck disable=SC2046  # two words are what is meant
-set -- $(start PROVISION)
-mformat -i "$raw@@$(($1 * 512))" -T "$2" -h 16 -s 63 -v PROVISION -N 0e0e55aa ::
+mformat -i "$(volume "$raw" PROVISION)" -T "$(part "$raw" PROVISION size)" -h 16 -s 63 -v PROVISION -N 0e0e55aa ::
 
 addon=$out/addon
 mkdir -p "$addon" && cp "$keys/secure-boot.key" "$keys/secure-boot.crt" "$addon"
@@ -34,9 +26,7 @@ image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.
   --cmdline="onepress.install systemd.unit=onepress-install.target systemd.volatile=state \
 $(printf 'rd.systemd.mask=%s ' sysroot-var.mount systemd-repart.service onepress-machine-id.service)\
 $(printf 'systemd.mask=%s ' systemd-repart.service etc-onepress.mount appliance-state.service appliance-site.service)"
-# shellcheck disable=SC2046
-set -- $(start esp)
-esp=$raw@@$(($1 * 512))
+esp=$(volume "$raw" esp)
 mmd -i "$esp" ::/loader/addons
 mcopy -i "$esp" "$addon/install.addon.efi" ::/loader/addons/install.addon.efi
 rm -r "$addon"
@@ -45,5 +35,5 @@ bmaptool create --output "$raw.bmap" "$raw"
 cd "$out"
 [ -n "${STICK_RAW:-}" ] || { xz --threads=2 -2 --force "${raw##*/}"; }
 sha256sum "$name".stick.raw* >SHA256SUMS
-gpg --homedir "$keys/gnupg" --batch --yes --quiet --detach-sign --output SHA256SUMS.gpg SHA256SUMS
+sign
 ls -l

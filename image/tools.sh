@@ -39,6 +39,6 @@ wrapper() {
 [ "$(cat $cache/tools/recipe 2>/dev/null)" = "$recipe" ] && { wrapper; exit 0; }
 echo "image: making the tools (two minutes, once) ..."
 rm -rf $cache/tools
-mmdebstrap --quiet --variant=apt --include=$packages $release $cache/tools - <$cache/sources.list
+mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=apt --include=$packages $release $cache/tools - <$cache/sources.list
 wrapper
 printf '%s' "$recipe" >$cache/tools/recipe

@@ -3,8 +3,9 @@
 # as root. The image's own tools (mkosi, repart, ukify) are not installed here: image/tools.sh keeps them in .cache/.
 set -eu
 missing=
-for package in bmap-tools dosfstools fdisk gpg gpg-agent mmdebstrap mtools openssl ovmf python3 qemu-system-x86 \
-  qemu-utils socat swtpm xz-utils zstd; do
+for package in binutils-aarch64-linux-gnu bmap-tools device-tree-compiler dosfstools fdisk gpg gpg-agent mmdebstrap mtools \
+  openssl ovmf python3 qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-user-static qemu-utils socat swtpm xz-utils \
+  zstd; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' $package 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -154,7 +154,8 @@ pub(crate) fn cable() -> (u16, u16) {
     (port(&one), port(&other))
 }
 
-fn free() -> u16 {
+/// A port of this computer's that nobody uses.
+pub(crate) fn free() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
 }
 

@@ -126,7 +126,14 @@ fn the_bill_of_materials_has_every_package_of_the_manifest_and_our_crates() {
 fn each_package_that_is_asked_for_is_explained() {
     let readme = std::fs::read_to_string(source("image/README.md")).expect("the README");
     let explained: String = readme.lines().filter(|line| line.starts_with("| ")).collect();
-    for file in ["mkosi.conf", "mkosi.profiles/rack/mkosi.conf", "mkosi.profiles/edge-x86/mkosi.conf"] {
+    for file in [
+        "mkosi.conf",
+        "mkosi.conf.d/x86-64.conf",
+        "mkosi.conf.d/arm64.conf",
+        "mkosi.profiles/rack/mkosi.conf",
+        "mkosi.profiles/edge-x86/mkosi.conf",
+        "mkosi.profiles/edge-arm64/mkosi.conf",
+    ] {
         let text = std::fs::read_to_string(source("image").join(file)).expect(file);
         let lines = text.lines().skip_while(|line| !line.contains("Packages="));
         let listed = lines.take_while(|line| line.contains("Packages=") || line.starts_with(' '));

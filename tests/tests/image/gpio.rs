@@ -3,7 +3,7 @@
 
 use crate::centre::{DISK, FIRST, Rack, built, cable, site_toml, wait};
 use crate::vm::{BOOT, Machine, Plan, disk};
-use crate::{enrol, presses};
+use crate::{configure, enrol, presses};
 
 /// Made by tests/setup/gpio_sim.sh for the kernel of the image.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/gpio-sim/gpio-sim.ko");
@@ -27,11 +27,8 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     let desk = rack.set_up();
     site.started();
     lines(&mut site);
-    configure(
-        &mut site,
-        "/usr/share/onepress/boards/gpio-sim.toml",
-        "no = 'button-1-no'\nnc = 'button-1-nc'",
-    );
+    let contacts = "no = 'button-1-no'\nnc = 'button-1-nc'";
+    configure(&mut site, &site_toml("/usr/share/onepress/boards/gpio-sim.toml", contacts));
     enrol(&mut rack, &desk, &mut site);
     assert!(!rack.siren(), "nobody has pressed yet");
 
@@ -53,7 +50,7 @@ fn a_press_on_a_gpio_line_reaches_the_siren_by_gpiocdev_and_by_rppal() {
     site.run("mkdir -p /run/systemd/system/onepress-button.service.d");
     site.write("/run/systemd/system/onepress-button.service.d/95-pi.conf", ON_A_PI);
     site.run("systemctl daemon-reload");
-    configure(&mut site, "/run/pi.toml", "wiring = 'normally-open'\nline = 'button-1-no'");
+    configure(&mut site, &site_toml("/run/pi.toml", "wiring = 'normally-open'\nline = 'button-1-no'"));
     site.eventually("onepress status --json | grep -q '\"up\": true'", BOOT);
     pull(&mut site, "GPIO17 up");
     wait("the press through rppal is told", || (presses() > before).then_some(()));
@@ -76,9 +73,4 @@ fn lines(site: &mut Machine) {
 
 fn pull(site: &mut Machine, what: &str) {
     site.run(&format!(". /run/lib.sh; pull {what}"));
-}
-
-fn configure(site: &mut Machine, board: &str, contacts: &str) {
-    site.write("/etc/onepress/site.toml", &site_toml(board, contacts));
-    site.run("onepress site && networkctl reload && systemctl restart onepress-button");
 }

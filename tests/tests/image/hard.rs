@@ -1,7 +1,8 @@
 //! What goes wrong in a machine, and what it does about it: a daemon that hangs, a PID 1 that hangs, a full disk, a clock
 //! in 1970, a byte of the root that has flipped.
 
-use crate::centre::{Buttons, DISK, FIRST, built, wait};
+use crate::centre::{Buttons, DISK, FIRST, built, serial_site, wait};
+use crate::parts::part;
 use crate::vm::{BOOT, Machine, Plan, disk};
 use crate::{configure, press, sound, waiting};
 use std::fs::File;
@@ -23,7 +24,7 @@ fn a_daemon_that_hangs_is_restarted_and_a_hung_machine_starts_anew() {
     let watchdog = ["-device", "i6300esb", "-action", "watchdog=reset", "-rtc", "base=1970-01-01T00:00:10"];
     let mut site = plan.with(&watchdog).boot();
     site.started();
-    configure(&mut site);
+    configure(&mut site, &serial_site());
     sound(&mut site);
     let year: u32 = site.run("date +%Y").trim().parse().expect("a year");
     assert!(year >= 2025, "the time of the image is later than that of the clock: {year}");
@@ -84,11 +85,7 @@ fn a_byte_of_the_root_that_has_flipped_is_not_run() {
 
 /// Another byte in the superblock of the root's file system, which nothing starts without.
 fn flip(disk: &Path) {
-    let table = std::process::Command::new("sfdisk").arg("--json").arg(disk).output().expect("sfdisk");
-    let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a partition table");
-    let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");
-    let root = parts.iter().find(|part| part["name"] == format!("root_{FIRST}")).expect("a root");
-    let at = root["start"].as_u64().expect("a number") * 512;
+    let at = part(disk, &format!("root_{FIRST}")).start;
     let file = File::options().read(true).write(true).open(disk).expect("the disk");
     let mut byte = [0];
     file.read_exact_at(&mut byte, at + 1024 + 64).expect("read");

@@ -6,7 +6,12 @@ mod centre;
 mod files;
 mod gpio;
 mod hard;
+mod install;
+mod measure;
+mod parts;
+mod pi;
 mod powercut;
+mod secure;
 mod update;
 mod vm;
 mod writes;
@@ -17,7 +22,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
 use std::collections::BTreeSet;
-use vm::{BOOT, Machine, Plan, disk, without_keys};
+use vm::{BOOT, Machine, Plan, disk};
 
 /// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
 fn enrol(rack: &mut Rack, desk: &Desk, site: &mut Machine) {
@@ -34,8 +39,8 @@ fn enrol(rack: &mut Rack, desk: &Desk, site: &mut Machine) {
 }
 
 /// Gives a box its site's file, as the installer does.
-fn configure(site: &mut Machine) {
-    site.write("/etc/onepress/site.toml", &serial_site());
+fn configure(site: &mut Machine, text: &str) {
+    site.write("/etc/onepress/site.toml", text);
     site.run("onepress site && networkctl reload && systemctl restart onepress-button");
 }
 
@@ -71,7 +76,7 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
 
     let desk = rack.set_up();
     site.started();
-    configure(&mut site);
+    configure(&mut site, &serial_site());
     enrol(&mut rack, &desk, &mut site);
     sound(&mut site);
     sound(&mut rack.machine);
@@ -126,55 +131,4 @@ fn restart(machine: &mut Machine) {
     machine.run("systemctl reboot");
     machine.eventually(&format!("! grep -q {} /proc/sys/kernel/random/boot_id", boot.trim()), BOOT);
     machine.started();
-}
-
-#[test]
-fn the_stick_installs_on_the_one_disk_and_the_disk_starts_without_it() {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let stick = stick(dir.path(), &serial_site());
-    let inside = disk(dir.path(), "inside.raw", None, DISK);
-    let machine = Plan::new("installing").stick(&stick).disk(&inside).without_shell().boot();
-    let told = machine.off(BOOT);
-    assert!(told.contains("to disk nvme0n1") && told.contains("INSTALLED and read back"), "{told}");
-
-    let buttons = Buttons::new();
-    let plan = Plan::new("installed").disk(&inside).adapter("onepress-buttons0", buttons.line());
-    let mut machine = plan.boot();
-    machine.started();
-    sound(&mut machine);
-    assert_eq!(machine.run("hostname").trim(), "school-1");
-    assert!(machine.run("cat /etc/onepress/button.toml").contains("button-1-no"));
-    let kept = machine.run("cat /etc/machine-id");
-    assert_eq!(kept, machine.run("cat /var/lib/onepress-machine-id"));
-}
-
-#[test]
-fn the_stick_refuses_two_disks_and_one_with_an_installation_and_says_why() {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let stick = stick(dir.path(), "hostname = 'school-1'\n");
-    let one = disk(dir.path(), "one.raw", None, DISK);
-    let other = disk(dir.path(), "other.raw", None, DISK);
-    let drive = format!("if=none,id=other,format=raw,file={}", other.display());
-    let plan = Plan::new("refusing").stick(&stick).disk(&one).without_shell();
-    let mut machine = plan.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=other"]).boot();
-    machine.says("NOT INSTALLED: several disks are built in", BOOT);
-    drop(machine);
-    let read = std::fs::read(&one).expect("the disk");
-    assert!(read.iter().all(|byte| *byte == 0), "nothing was written");
-}
-
-/// A stick as `make stick` and `onepress flash` make it, with the site's file.
-fn stick(dir: &std::path::Path, site: &str) -> std::path::PathBuf {
-    use onepress::flash::site::Site;
-    let image = built("edge-x86", FIRST, &format!("stick/onepress-edge-x86_{FIRST}.stick.raw.xz"));
-    let stick = dir.join("stick.raw");
-    let unpacked = std::fs::File::create(&stick).expect("a stick");
-    let status = std::process::Command::new("xz").args(["-dc"]).arg(&image).stdout(unpacked).status();
-    assert!(status.expect("xz").success());
-    without_keys(&stick);
-    let file = dir.join("site.toml");
-    std::fs::write(&file, site).expect("written");
-    let mut device = std::fs::File::options().read(true).write(true).open(&stick).expect("the stick");
-    Site::read(Some(&file), None).expect("read").put(&mut device).expect("put");
-    stick
 }

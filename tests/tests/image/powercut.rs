@@ -5,7 +5,8 @@
 //! ONEPRESS_CUTS says how many cuts (20), ONEPRESS_BOOTS how many of those are started (2), ONEPRESS_SEED where chance
 //! begins (1): a failure names its seed and its cut.
 
-use crate::centre::{Buttons, DISK, FIRST, built};
+use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
+use crate::parts::{self, Part, run, same};
 use crate::vm::{BOOT, Machine, Plan, disk, media};
 use crate::writes::{Dice, Log};
 use crate::{configure, noted, press, restart, waiting};
@@ -14,7 +15,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 /// The version that is put on.
@@ -88,7 +89,7 @@ impl Life {
         let plan = Plan::new("living").logged(&live, &log).media(&media(dir, &[&bundle]));
         let mut site = plan.adapter("onepress-buttons0", buttons.line()).boot();
         site.started();
-        configure(&mut site);
+        configure(&mut site, &serial_site());
         site.eventually("systemctl is-active onepress-health && onepress status", BOOT);
         let mut presses = Vec::new();
         for _ in 0..5 {
@@ -143,10 +144,10 @@ struct Found {
 
 /// Looks at a disk without starting it.
 fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
-    let parts = parts(cut).unwrap_or_else(|| panic!("{what}: no partition table"));
+    let parts = parts::parts(cut).unwrap_or_else(|| panic!("{what}: no partition table"));
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     // What runs is never written to.
-    let base = self::parts(&life.base).expect("a table");
+    let base = parts::parts(&life.base).expect("a table");
     for name in [format!("root_{FIRST}"), format!("verity_{FIRST}")] {
         let (was, is) = (base.iter().find(|part| part.name == name), part(&name));
         let (was, is) = (was.expect("there"), is.unwrap_or_else(|| panic!("{what}: no {name}")));
@@ -165,8 +166,8 @@ fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
 }
 
 /// A kernel that is there under its name is whole; one of them starts, and its root is whole too. Whether that is the next.
-fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> bool {
-    let volume = format!("{}@@{}", cut.display(), esp.start);
+pub(crate) fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> bool {
+    let volume = esp.volume(cut);
     let listed = run(Command::new("mdir").args(["-b", "-i", &volume, "::/EFI/Linux"]));
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let mut whole = BTreeSet::new();
@@ -184,9 +185,10 @@ fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> bool {
                 let part = part.unwrap_or_else(|| panic!("{what}: {name} is not there, and its kernel is"));
                 let suffix = if kind == "root" { "root-x86-64.raw" } else { "root-x86-64-verity.raw" };
                 let image = built("edge-x86", version, &format!("onepress-edge-x86_{version}.{suffix}"));
-                let whole =
-                    Part { name: String::new(), start: 0, size: image.metadata().expect("a file").len() };
-                assert!(same(&image, &whole, cut, part), "{what}: {name} is torn, and its kernel is there");
+                assert!(
+                    same(&image, &Part::alone(&image), cut, part),
+                    "{what}: {name} is torn, and its kernel is there"
+                );
             }
         }
         whole.insert(version.to_owned());
@@ -227,48 +229,13 @@ fn start(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) {
     let plan = Plan::new("after the cut").virtio(cut).adapter("onepress-buttons0", life.buttons.line());
     let mut site = plan.boot();
     site.started();
-    configure(&mut site);
+    configure(&mut site, &serial_site());
     site.eventually("systemctl is-active onepress-health onepress-update-settle", BOOT);
     let known = waiting(&mut site);
     assert!(must.is_subset(&known), "{what}: {known:?}");
 }
 
-/// A partition, in bytes.
-struct Part {
-    name: String,
-    start: u64,
-    size: u64,
-}
-
-fn parts(disk: &Path) -> Option<Vec<Part>> {
-    let table = run(Command::new("sfdisk").arg("--json").arg(disk));
-    let table: serde_json::Value = serde_json::from_slice(&table.stdout).ok()?;
-    let parts = table["partitiontable"]["partitions"].as_array()?.iter();
-    let bytes = |value: &serde_json::Value| value.as_u64().map(|sectors| sectors * 512);
-    parts
-        .map(|part| {
-            let name = part["name"].as_str().unwrap_or_default().to_owned();
-            Some(Part { name, start: bytes(&part["start"])?, size: bytes(&part["size"])? })
-        })
-        .collect()
-}
-
-/// Whether the content of two partitions is the same, as far as the first goes.
-fn same(one: &Path, of_one: &Part, other: &Path, of_other: &Part) -> bool {
-    let (one, other) = (File::open(one).expect("opened"), File::open(other).expect("opened"));
-    let (mut mine, mut theirs) = (vec![0; 1 << 20], vec![0; 1 << 20]);
-    (0..of_one.size).step_by(mine.len()).all(|at| {
-        let long = mine.len().min(usize::try_from(of_one.size - at).expect("small"));
-        one.read_exact_at(&mut mine[..long], of_one.start + at).expect("read");
-        other.read_exact_at(&mut theirs[..long], of_other.start + at).expect("read");
-        mine[..long] == theirs[..long]
-    })
-}
-
-fn run(command: &mut Command) -> Output {
-    command.output().expect("tests/setup/image.sh")
-}
-
-fn asked(name: &str, usual: u64) -> u64 {
+/// A number that the environment asks for.
+pub(crate) fn asked(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }

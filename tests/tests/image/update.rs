@@ -1,6 +1,6 @@
 //! Updates in a machine: a good one stays, a broken one gives its place back, and what should not be put on is not.
 
-use crate::centre::{Buttons, DISK, FIRST, built};
+use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
 use crate::vm::{BOOT, Machine, Plan, disk, media};
 use crate::{configure, restart, sound};
 use std::path::Path;
@@ -30,7 +30,7 @@ fn a_good_update_stays_and_a_broken_one_gives_its_place_back() {
     let plan = Plan::new("updating").disk(&disk).media(&stick).adapter("onepress-buttons0", buttons.line());
     let mut site = plan.boot();
     site.started();
-    configure(&mut site);
+    configure(&mut site, &serial_site());
     sound(&mut site);
     running(&mut site, FIRST);
     mount(&mut site);

@@ -4,6 +4,7 @@
 //! The image is the shipped one. The shell is a unit that the virtual machine's firmware passes as a credential
 //! (SMBIOS type 11, systemd.system-credentials(7)); nothing in the image knows of it.
 
+use crate::parts::part;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::fs;
@@ -22,6 +23,8 @@ pub(crate) const COMMAND: Duration = Duration::from_secs(240);
 const GLANCE: Duration = Duration::from_millis(500);
 /// Firmware that does not enforce Secure Boot until keys are enrolled, and its empty variables.
 const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The same, and what it enforces cannot be changed from within.
+const SECURE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 const SHELL: &str = "[Unit]
@@ -38,22 +41,68 @@ OOMScoreAdjust=-1000
 ";
 const WANTED: &str = "[Unit]\nWants=lab.service\n";
 
+/// The same for arm64.
+const ARM_FIRMWARE: &str = "/usr/share/AAVMF/AAVMF_CODE.fd";
+const ARM_VARIABLES: &str = "/usr/share/AAVMF/AAVMF_VARS.fd";
+
+/// A PC of no maker's.
+const PC: [&str; 5] = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem"];
+/// A board of no maker's, with the processors of a Pi 4.
+pub(crate) const ARM: [&str; 5] = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"];
+
+/// What kind of computer it is.
+enum Kind {
+    /// A PC with UEFI.
+    Pc,
+    /// A PC that can enforce Secure Boot, and remembers it in this file.
+    Secure(PathBuf),
+    /// A board with UEFI, arm64.
+    Arm,
+    /// What a Raspberry Pi's kernel sees once its firmware has started it with these files ([`crate::pi`]).
+    Pi(PathBuf),
+}
+
 /// A machine to be.
 pub(crate) struct Plan {
     name: &'static str,
+    kind: Kind,
     arguments: Vec<String>,
+    extra: String,
     shell: bool,
 }
 
 impl Plan {
     /// A machine with firmware, a serial line and the shell, and nothing else.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, arguments: Vec::new(), shell: true }
+        Self { name, kind: Kind::Pc, arguments: Vec::new(), extra: String::new(), shell: true }
+    }
+
+    /// The same, with processors of arm64.
+    pub(crate) fn arm(name: &'static str) -> Self {
+        Self { kind: Kind::Arm, ..Self::new(name) }
+    }
+
+    /// The same, started as a Pi's firmware does it, with the files of a boot partition; off instead of starting anew,
+    /// for what comes next is the firmware's to say.
+    pub(crate) fn pi(name: &'static str, boot: &Path) -> Self {
+        Self { kind: Kind::Pi(boot.to_owned()), ..Self::new(name) }.with(&["-no-reboot"])
+    }
+
+    /// With firmware that takes the keys on the disk if `variables` holds none, and enforces them from then on.
+    pub(crate) fn secure(mut self, variables: &Path) -> Self {
+        self.kind = Kind::Secure(variables.to_owned());
+        self
     }
 
     /// More of QEMU's arguments.
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    /// More of the kernel's arguments, on a PC.
+    pub(crate) fn arguments(mut self, extra: &str) -> Self {
+        extra.clone_into(&mut self.extra);
         self
     }
 
@@ -140,7 +189,14 @@ impl Plan {
     /// Switches it on.
     pub(crate) fn boot(self) -> Machine {
         let dir = tempfile::tempdir().expect("temporary directory");
-        fs::copy(VARIABLES, dir.path().join("variables")).expect("OVMF: tests/setup/image.sh");
+        let variables = match self.kind {
+            Kind::Pc => Some(VARIABLES),
+            Kind::Arm => Some(ARM_VARIABLES),
+            Kind::Secure(_) | Kind::Pi(_) => None,
+        };
+        if let Some(variables) = variables {
+            fs::copy(variables, dir.path().join("variables")).expect("firmware: tests/setup/image.sh");
+        }
         let child = self.command(dir.path()).spawn().expect("QEMU: tests/setup/image.sh");
         let _ = writeln!(
             std::io::stderr(),
@@ -156,10 +212,9 @@ impl Plan {
         // One machine among others on a busy computer; ONEPRESS_NICE=0 for somebody who waits for it.
         let nice = std::env::var("ONEPRESS_NICE").unwrap_or_else(|_| "10".into());
         let mut command = Command::new("nice");
-        command.args(["-n", &nice, "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi"]);
-        command.args(["-cpu", "Nehalem", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
-        command.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
-        command.args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))]);
+        command.args(["-n", &nice]);
+        self.computer(&mut command, dir);
+        command.args(["-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
         command.args(["-serial", &format!("file:{}", at("serial"))]);
         command.args([
             "-device",
@@ -169,19 +224,64 @@ impl Plan {
             "-device",
             "virtio-serial-pci",
         ]);
-        // A busy host's timers come too late for the kernel's own check of them.
-        command.args(["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=no_timer_check"]);
         if self.shell {
             command.args(["-chardev", &format!("socket,id=lab,server=on,wait=off,path={}", at("lab"))]);
             command.args(["-device", "virtserialport,chardev=lab,name=lab"]);
-            let credential = |name: &str, text: &str| {
-                format!("type=11,value=io.systemd.credential.binary:{name}={}", BASE64.encode(text))
-            };
-            command.args(["-smbios", &credential("systemd.extra-unit.lab.service", SHELL)]);
-            command.args(["-smbios", &credential("systemd.unit-dropin.sysinit.target~lab", WANTED)]);
+            self.credential(&mut command, dir, "systemd.extra-unit.lab.service", SHELL);
+            self.credential(&mut command, dir, "systemd.unit-dropin.sysinit.target~lab", WANTED);
         }
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         command
+    }
+
+    /// Processors and what starts first.
+    fn computer(&self, command: &mut Command, dir: &Path) {
+        let flash = |path: &str, kept: bool| {
+            let readonly = if kept { "off" } else { "on" };
+            format!("if=pflash,format=raw,readonly={readonly},file={path}")
+        };
+        let variables = dir.join("variables").display().to_string();
+        let uefi = |command: &mut Command, firmware, variables: &str| {
+            command.args(["-drive", &flash(firmware, false), "-drive", &flash(variables, true)]);
+        };
+        match &self.kind {
+            Kind::Pc => {
+                command.args(PC).args(["-machine", "q35"]);
+                uefi(command, FIRMWARE, &variables);
+                // A busy host's timers come too late for the kernel's own check of them.
+                let extra = format!("io.systemd.stub.kernel-cmdline-extra=no_timer_check {}", self.extra);
+                command.args(["-smbios", &format!("type=11,value={}", extra.trim_end())]);
+            }
+            Kind::Secure(kept) => {
+                command.args(PC).args(["-machine", "q35,smm=on"]);
+                command.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+                uefi(command, SECURE, &kept.display().to_string());
+            }
+            Kind::Arm => {
+                command.args(ARM).args(["-accel", "tcg,thread=multi"]);
+                uefi(command, ARM_FIRMWARE, &variables);
+            }
+            Kind::Pi(boot) => {
+                let arguments = fs::read_to_string(boot.join("cmdline.txt")).expect("the kernel's arguments");
+                command.args(ARM).args(["-accel", "tcg,thread=multi", "-append", arguments.trim()]);
+                for (option, file) in [("-kernel", "Image"), ("-initrd", "initrd"), ("-dtb", "tree.dtb")] {
+                    command.arg(option).arg(boot.join(file));
+                }
+            }
+        }
+    }
+
+    /// What systemd takes from the firmware (systemd.system-credentials(7)), or from QEMU where there is none.
+    fn credential(&self, command: &mut Command, dir: &Path, name: &str, text: &str) {
+        if let Kind::Pi(_) = self.kind {
+            let file = dir.join(name);
+            fs::write(&file, text).expect("written");
+            let given = format!("name=opt/io.systemd.credentials/{name},file={}", file.display());
+            command.args(["-fw_cfg", &given]);
+        } else {
+            let value = BASE64.encode(text);
+            command.args(["-smbios", &format!("type=11,value=io.systemd.credential.binary:{name}={value}")]);
+        }
     }
 }
 
@@ -358,11 +458,7 @@ pub(crate) fn copy(from: &Path, to: &Path, size: u64) {
 /// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
 /// the laboratory.
 pub(crate) fn without_keys(disk: &Path) {
-    let table = Command::new("sfdisk").arg("--json").arg(disk).output().expect("sfdisk");
-    let table: serde_json::Value = serde_json::from_slice(&table.stdout).expect("a partition table");
-    let parts = table["partitiontable"]["partitions"].as_array().expect("partitions");
-    let esp = parts.iter().find(|part| part["name"] == "esp").expect("an ESP");
-    let at = format!("{}@@{}", disk.display(), esp["start"].as_u64().expect("a number") * 512);
+    let at = part(disk, "esp").volume(disk);
     let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
     assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
 }

@@ -33,7 +33,7 @@ pub enum Refused {
     },
     /// Somebody's alarms are on it.
     #[error(
-        "{disk} holds an installation, which would be lost: say so in site.toml with [install] erase = true"
+        "{disk} holds an installation that has run, which would be lost: say so in site.toml with [install] erase = true"
     )]
     Installed {
         /// Which.
@@ -41,7 +41,7 @@ pub enum Refused {
     },
 }
 
-/// Chooses. `installed` tells whether a disk holds an installation; `wanted` and `erase` are what site.toml says.
+/// Chooses. `installed` tells whether a disk holds an installation that has run; `wanted` and `erase` are what site.toml says.
 ///
 /// # Errors
 /// [`Refused`].

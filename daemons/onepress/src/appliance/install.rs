@@ -21,6 +21,8 @@ const ROOT: &str = "/dev/mapper/root";
 const LEFT_OUT: [&str; 2] = ["loader/addons", "loader/random-seed"];
 /// Name of the partition for /var.
 const DATA: &str = "onepress-data";
+/// On that partition from the first start on: the machine's id.
+const STARTED: &str = "lib/onepress-machine-id";
 /// Longest site file, as `onepress flash` has it.
 const SITE_MAX: u64 = 256 * 1024;
 
@@ -53,8 +55,7 @@ impl Plan {
         let devices: Vec<_> =
             Computer::this().devices().into_iter().filter(|device| device.name != stick).collect();
         let wanted = given.site.install.disk.as_deref();
-        let installed = |device: &Device| partition(&device.name, DATA).is_some();
-        let disk = choose::choose(&devices, installed, wanted, given.site.install.erase)?;
+        let disk = choose::choose(&devices, lived, wanted, given.site.install.erase)?;
         Ok(Self { disk, given, stick })
     }
 
@@ -206,6 +207,18 @@ fn by_label(label: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new("/dev/disk/by-partlabel").join(label);
     ensure!(path.exists(), "no partition {label} is here: was the stick made with `onepress flash`?");
     Ok(path)
+}
+
+/// Whether an appliance has started from this disk, whose alarms may be on it. What an installation left that was cut
+/// off, or that never started, is nobody's loss: the stick does it again without being told to. What cannot be read is
+/// taken for somebody's.
+fn lived(device: &Device) -> bool {
+    let Some(data) = partition(&device.name, DATA) else { return false };
+    let Ok(at) = mount(&data, "old", "ext4") else { return true };
+    let lived = at.join(STARTED).exists();
+    // It is overwritten only when it is free; what stays mounted is told by the step that meets it.
+    let _ = run("umount", &[&at.display().to_string()]);
+    lived
 }
 
 /// The disk that holds the partition of this name.

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::time::Duration;
 
 /// Screen and serial line; what is not there is passed by.
-const SCREENS: [&str; 2] = ["/dev/tty1", "/dev/ttyS0"];
+const SCREENS: [&str; 3] = ["/dev/tty1", "/dev/ttyS0", "/dev/ttyAMA0"];
 /// Time to pull the stick or the plug when it is the wrong machine.
 const PAUSE: Duration = Duration::from_secs(10);
 
