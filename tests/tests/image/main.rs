@@ -22,6 +22,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use vm::{BOOT, Machine, Plan, disk};
 
 /// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
@@ -95,6 +96,8 @@ fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
     site.run("onepress status --json | grep -q '\"waiting\": 0'");
     assert_eq!(presses(), 1);
     buttons.press(false);
+    // A finger takes longer than the debounce.
+    onepress::rig::pause(Duration::from_secs(2));
     buttons.press(true);
     wait("the next press is told", || (presses() == 2).then_some(()));
 }

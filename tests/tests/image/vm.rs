@@ -19,6 +19,8 @@ use tempfile::TempDir;
 pub(crate) const BOOT: Duration = Duration::from_secs(900);
 /// A command of the laboratory's.
 pub(crate) const COMMAND: Duration = Duration::from_secs(240);
+/// A question that is asked again: one that is lost in a restart is not waited for long.
+const QUESTION: Duration = Duration::from_secs(45);
 /// How often a machine is looked at.
 const GLANCE: Duration = Duration::from_millis(500);
 /// Firmware that does not enforce Secure Boot until keys are enrolled, and its empty variables.
@@ -342,7 +344,7 @@ impl Machine {
         let end = Instant::now() + limit;
         let mut last = String::new();
         while Instant::now() < end {
-            match self.try_run(command, COMMAND) {
+            match self.try_run(command, QUESTION) {
                 Some((0, said)) => return said,
                 Some((_, said)) => last = said,
                 None => {}
