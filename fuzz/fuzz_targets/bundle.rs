@@ -3,15 +3,17 @@
 
 #![no_main]
 
+use bundle::look::{Beginning, compare};
+use bundle::signed::Sums;
+use bundle::tar::{Archive, plain};
+use bundle::{Contents, Profile};
 use libfuzzer_sys::fuzz_target;
-use onepress::signed::Sums;
-use onepress::update::contents::Contents;
-use onepress::update::tar::{Archive, plain};
 use onepress::update::tryboot::plan::Autoboot;
 use std::io::{Read, copy, sink};
 
 fuzz_target!(|bytes: &[u8]| {
     archive(bytes);
+    look(bytes);
     let _ = Autoboot::read(bytes);
     if let Ok(sums) = Sums::parse(&String::from_utf8_lossy(bytes)) {
         list(&sums);
@@ -34,6 +36,15 @@ fn archive(bytes: &[u8]) {
         }
         assert!(length <= bytes.len(), "a header for each member");
     }
+}
+
+/// As the centre looks at what was uploaded.
+fn look(bytes: &[u8]) {
+    let mut archive = Archive::new(bytes);
+    let Ok(beginning) = Beginning::read(&mut archive) else { return };
+    let Ok(contents) = beginning.contents() else { return };
+    assert!(Profile::ALL.contains(&contents.release.profile));
+    let _ = compare(&mut archive, &contents);
 }
 
 fn list(sums: &Sums) {

@@ -39,7 +39,7 @@ export async function open(browser, options = {}) {
   await page.exposeFunction('tellLive', ({ number }) => numbers.live.push(number));
   await page.exposeFunction('tellRecorded', ({ number }) => numbers.recorded.push(number));
   await page.goto(url);
-  await page.locator('input[name=user]').fill(user);
+  await page.locator('input[name=user]').fill(options.user ?? user);
   await page.locator('input[name=password]').fill(password);
   await page.locator('input[name=seat]').fill(options.seat ?? 'seat-1');
   await page.locator('button[type=submit]').click();

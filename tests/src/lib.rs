@@ -18,3 +18,4 @@ pub mod storm;
 pub mod stranger;
 pub mod studio;
 pub mod uml;
+pub mod updater;

@@ -14,13 +14,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("unit", &[]),
     ("journal", &["alarm"]),
     ("link", &["alarm"]),
+    ("bundle", &["alarm"]),
     ("media", &[]),
-    ("button", &["alarm", "hw", "link", "unit"]),
-    ("desk", &["alarm", "journal", "link", "unit"]),
+    ("button", &["alarm", "bundle", "hw", "link", "unit"]),
+    ("desk", &["alarm", "bundle", "journal", "link", "unit"]),
     ("wall", &["alarm", "hw", "link", "unit"]),
     ("camera", &["alarm", "link", "media", "unit"]),
     ("relay", &["alarm", "link", "media", "unit"]),
-    ("onepress", &["alarm", "hw", "journal", "link", "unit"]),
+    ("onepress", &["alarm", "bundle", "hw", "journal", "link", "unit"]),
 ];
 
 /// Crates from elsewhere that one crate of ours hides from all others; tests may know them.

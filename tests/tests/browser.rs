@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test, which shows what the page said")]
 
-use onepress::rig::{Button, Programs, Rack, School, Wall, pause};
+use onepress::rig::{Button, PASSWORD, Plan, Programs, Rack, School, USER, Wall, pause};
+use onepress_tests::centre::{Centre, folder, programs, until};
 use onepress_tests::page::{Page, artefacts};
+use onepress_tests::updater::{Appliance, bundle};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,6 +42,55 @@ fn the_console_in_a_real_browser() {
     page.end();
     let shots = std::fs::read_dir(artefacts("console")).unwrap().count();
     assert!(shots >= 24, "a screenshot of every screen in both languages, found {shots}");
+}
+
+/// Two appliances whose updaters fail first.
+#[test]
+fn a_roll_out_in_a_real_browser() {
+    let (programs, dir) = (programs(), folder());
+    let rack = Rack::start(&programs, &dir.path().join("desk"), 0).unwrap();
+    let mut appliances: Vec<_> =
+        (1..=2).map(|number| Appliance::at(&dir.path().join(format!("school-{number}")), "1")).collect();
+    let file = dir.path().join("onepress-edge-x86_2.bundle");
+    std::fs::write(&file, bundle("2", 3 << 20)).unwrap();
+    let mut centre = Centre::around(rack, programs, dir);
+    for _ in 0..2 {
+        centre = centre.with_school(&Plan::default());
+    }
+    let technician =
+        serde_json::json!({ "user": "gong", "name": "工程师", "role": "technician", "password": PASSWORD });
+    centre.desk.post("/api/accounts", &technician).unwrap();
+    let environment = [
+        ("ONEPRESS_URL", centre.rack.url()),
+        ("ONEPRESS_USER", USER.to_owned()),
+        ("ONEPRESS_PASSWORD", PASSWORD.to_owned()),
+        ("ONEPRESS_BUNDLE", file.display().to_string()),
+    ];
+    let mut page = Page::open("updates.mjs", "updates", &environment);
+    while let Some(step) = page.next_step() {
+        match step.as_str() {
+            "fail" => {
+                for (appliance, reason) in
+                    appliances.iter_mut().zip(["no space for the update", "not healthy"])
+                {
+                    until("the bundle arrives", || appliance.takes("2"));
+                    appliance.says("2", "refused", reason);
+                }
+            }
+            "heal" => {
+                for (appliance, school) in appliances.iter_mut().zip(&mut centre.schools) {
+                    until("the bundle arrives", || appliance.takes("2"));
+                    appliance.boots("2");
+                    appliance.says("2", "healthy", "");
+                    school.daemon().stop().unwrap();
+                    school.start_again().unwrap();
+                }
+            }
+            other => panic!("the page is ready for {other:?}, which this test does not know"),
+        }
+        page.go();
+    }
+    page.end();
 }
 
 /// A school and a wall, registered by the account that the page has made.

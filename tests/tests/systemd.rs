@@ -1,6 +1,7 @@
 //! The installed units, as systemd itself judges them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -204,6 +205,12 @@ fn every_user_and_group_named_is_made() {
         assert!(wanted_groups.all(|group| has(&groups, &group)), "{unit:?}");
     }
     assert!(installed.at("/var/lib/onepress").is_dir() && installed.at("/run/onepress").is_dir());
+    // The daemon that fetches updates is not root: it may lay one there, and not see or touch what others lay.
+    let incoming = "/var/lib/onepress/update/incoming";
+    let mode = std::fs::metadata(installed.at(incoming)).expect("made").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o1733);
+    let button = installed.at(&format!("{UNITS}/onepress-button.service"));
+    assert_eq!(values(&button, "ReadWritePaths"), [format!("-{incoming}")]);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! The lines of the journal. An event is a fact: it is only ever added, and everything that a screen, a lamp or a
 //! statistic shows is a fold over these.
 
+mod about;
+
+pub use about::{About, Actor};
+
 use crate::announcement::LoopEnd;
 use crate::commission::Missing;
 use crate::incident::{Outcome, Step};
 use crate::media::Recorded;
 use crate::register::{Account, Site};
-use crate::{
-    BoxId, CameraId, Fault, IncidentId, Nature, Notice, PathId, PointId, SeatId, SiteId, UserId, Wall,
-};
+use crate::rollout::{Scope, Signature, Software, Version};
+use crate::{BoxId, CameraId, Fault, IncidentId, Nature, Notice, PathId, SeatId, SiteId, UserId, Wall};
 use serde::{Deserialize, Serialize};
 
 /// One fact.
@@ -386,66 +389,90 @@ pub enum Event {
         /// By whom.
         by: Actor,
     },
-}
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum Actor {
-    /// The desk itself, by a rule.
-    Desk,
-    /// The button at a wall.
-    Wall(BoxId),
-    /// A person at a seat.
-    Seat {
-        /// Who.
-        user: UserId,
-        /// Where.
-        seat: SeatId,
+    /// A bundle was added to those that can be rolled out.
+    BundleAdded {
+        /// SHA-256 of the file, hex.
+        sha256: String,
+        /// For which image.
+        image: String,
+        /// Which version.
+        version: Version,
+        /// Length of the file.
+        bytes: u64,
+        /// Whether its signature was looked at here.
+        signature: Signature,
+        /// By whom.
+        by: Actor,
     },
-}
-
-/// What a fault concerns: all that is known of box, point, path and camera; nothing for the desk itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct About {
-    /// The appliance.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<BoxId>,
-    /// The point of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub point: Option<PointId>,
-    /// The path to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathId>,
-    /// The camera of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub camera: Option<CameraId>,
-}
-
-impl About {
-    /// The desk itself.
-    pub fn desk() -> Self {
-        Self::default()
-    }
-
-    /// An appliance.
-    pub fn appliance(name: BoxId) -> Self {
-        Self { name: Some(name), ..Self::default() }
-    }
-
-    /// A point of an appliance.
-    pub fn point(name: BoxId, point: PointId) -> Self {
-        Self { name: Some(name), point: Some(point), ..Self::default() }
-    }
-
-    /// A path of an appliance.
-    pub fn path(name: BoxId, path: PathId) -> Self {
-        Self { name: Some(name), path: Some(path), ..Self::default() }
-    }
-
-    /// A camera of an appliance.
-    pub fn camera(name: BoxId, camera: CameraId) -> Self {
-        Self { name: Some(name), camera: Some(camera), ..Self::default() }
-    }
+    /// It was removed.
+    BundleRemoved {
+        /// Which.
+        sha256: String,
+        /// For which image.
+        image: String,
+        /// Which version.
+        version: Version,
+        /// By whom.
+        by: Actor,
+    },
+    /// A box runs another version than before, or says how an update went.
+    SoftwareTold {
+        /// Which.
+        name: BoxId,
+        /// All of it.
+        software: Software,
+    },
+    /// A roll-out was begun.
+    RolloutBegan {
+        /// Of which version.
+        version: Version,
+        /// For which boxes.
+        scope: Scope,
+        /// Those of them that need it.
+        boxes: Vec<BoxId>,
+        /// By whom.
+        by: Actor,
+    },
+    /// A box may fetch it.
+    UpdateBegan {
+        /// Which.
+        name: BoxId,
+        /// Which version.
+        version: Version,
+    },
+    /// A box did not come to run it, as it says or for want of a word.
+    UpdateFailed {
+        /// Which.
+        name: BoxId,
+        /// Which version.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
+    /// The roll-out has stopped by itself: too many boxes failed.
+    RolloutHalted {
+        /// Of which version.
+        version: Version,
+    },
+    /// A person lets no more boxes begin.
+    RolloutPaused {
+        /// Of which version.
+        version: Version,
+        /// Who.
+        by: Actor,
+    },
+    /// It goes on, and what had failed is tried again.
+    RolloutResumed {
+        /// Of which version.
+        version: Version,
+        /// By whom.
+        by: Actor,
+    },
+    /// It is over.
+    RolloutEnded {
+        /// Of which version.
+        version: Version,
+        /// By whom; [`Actor::Desk`] when every box had ended well.
+        by: Actor,
+    },
 }

@@ -48,11 +48,13 @@ pub enum Action {
     Hold,
     /// Add, rename and remove announcements.
     Announce,
+    /// Add bundles and roll them out to boxes.
+    Update,
 }
 
 impl Action {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Acknowledge,
         Self::Answer,
         Self::Transfer,
@@ -65,6 +67,7 @@ impl Action {
         Self::Watch,
         Self::Hold,
         Self::Announce,
+        Self::Update,
     ];
 }
 
@@ -113,24 +116,19 @@ mod tests {
 
     #[test]
     fn the_whole_table() {
-        //                 ack    answer transf progr  close  test   regist enrol  account watch  hold   announce
+        //                 ack answer transf progr close test regist enrol account watch hold announce update
         let table = [
-            (
-                Role::Auxiliary,
-                [true, true, true, true, false, false, false, false, false, false, false, false],
-            ),
-            (Role::Regular, [true, true, true, true, true, false, false, false, false, true, false, false]),
-            (Role::Supervisor, [true, true, true, true, true, true, true, false, false, true, true, true]),
-            (Role::Commander, [true, true, true, true, true, true, true, false, false, true, true, true]),
-            (
-                Role::Technician,
-                [false, false, false, false, false, true, true, true, false, true, false, false],
-            ),
-            (Role::Administrator, [true, true, true, true, true, true, true, true, true, true, true, true]),
+            (Role::Auxiliary, "xxxx........."),
+            (Role::Regular, "xxxxx....x..."),
+            (Role::Supervisor, "xxxxxxx..xxx."),
+            (Role::Commander, "xxxxxxx..xxx."),
+            (Role::Technician, ".....xxx.x..."),
+            (Role::Administrator, "xxxxxxxxxxxxx"),
         ];
         assert_eq!(table.map(|(role, _)| role), Role::ALL);
         for (role, may) in table {
-            assert_eq!(Action::ALL.map(|action| role.may(action)), may, "{role:?}");
+            let said = Action::ALL.map(|action| if role.may(action) { 'x' } else { '.' });
+            assert_eq!(said.iter().collect::<String>(), may, "{role:?}");
         }
     }
 }

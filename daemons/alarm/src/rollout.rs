@@ -11,12 +11,18 @@
 //! What belongs here is the decision. Bundles, links and disks are the daemons', and a downgrade is refused here, at the
 //! box, and by the slot that it would go to.
 
+mod version;
+mod words;
+
 use crate::{BoxId, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
+
+pub use version::{BadVersion, Version};
+pub use words::{
+    BUNDLES_MAX, Bundle, Fetch, IMAGE_MAX, Offer, REASON_MAX, Rolling, Scope, Signature, Software, Told,
+};
 
 /// Boxes that are updated at once: a fault that no test found then meets few schools, and the rack's uplink carries
 /// that many transfers beside its alarms.
@@ -25,65 +31,14 @@ pub const AT_ONCE: usize = 4;
 pub const HALT_AFTER: usize = 2;
 /// A box that has not said how it went by then counts as failed: transfer over a slow line, restart, health check.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
-/// Numbers in a version.
-const PARTS_MAX: usize = 4;
-
-/// A version of the appliance: numbers with dots between them, compared number by number.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Version(Vec<u32>);
-
-/// Not a version.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no version: use one to {PARTS_MAX} numbers with dots between them, as in 12 or 1.4.2")]
-pub struct BadVersion(String);
-
-impl FromStr for Version {
-    type Err = BadVersion;
-
-    fn from_str(text: &str) -> Result<Self, BadVersion> {
-        let bad = || BadVersion(text.chars().take(40).collect());
-        let number = |part: &str| {
-            let plain = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-            part.parse().ok().filter(|_| plain).ok_or_else(bad)
-        };
-        let mut parts = text.split('.').map(number).collect::<Result<Vec<u32>, _>>()?;
-        if parts.len() > PARTS_MAX {
-            return Err(bad());
-        }
-        // 2.0 is 2: neither is newer than the other.
-        while parts.len() > 1 && parts.last() == Some(&0) {
-            parts.pop();
-        }
-        Ok(Self(parts))
-    }
-}
-
-impl TryFrom<String> for Version {
-    type Error = BadVersion;
-
-    fn try_from(text: String) -> Result<Self, BadVersion> {
-        text.parse()
-    }
-}
-
-impl From<Version> for String {
-    fn from(version: Version) -> Self {
-        version.to_string()
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&parts.join("."))
-    }
-}
 
 /// How an update ended at a box, as its updater writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outcome {
+    /// Counts the outcomes of this box: one that was heard already is no other one.
+    #[serde(default)]
+    pub number: u64,
     /// Of which version.
     pub version: Version,
     /// How far it came.
@@ -267,6 +222,18 @@ impl Rollout {
         }
     }
 
+    /// This box's turn has come.
+    pub(crate) fn start(&mut self, name: &BoxId, at: Wall) {
+        if let Some(progress @ Progress::Waiting) = self.boxes.get_mut(name) {
+            *progress = Progress::Going { since: at };
+        }
+    }
+
+    /// The box is no longer one of the centre's.
+    pub(crate) fn leave(&mut self, name: &BoxId) {
+        self.boxes.remove(name);
+    }
+
     /// A person stops it for now.
     pub fn pause(&mut self) {
         if self.mood == Mood::Running {
@@ -284,7 +251,8 @@ impl Rollout {
         }
     }
 
-    fn fail(&mut self, name: &BoxId, reason: String) {
+    /// A box that was at it has failed. Of any other it is an old word.
+    pub(crate) fn fail(&mut self, name: &BoxId, reason: String) {
         let Some(progress @ Progress::Going { .. }) = self.boxes.get_mut(name) else { return };
         *progress = Progress::Failed { reason };
         self.failures += 1;

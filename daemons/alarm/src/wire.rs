@@ -7,6 +7,7 @@
 
 use crate::media::{self, Recorded, Room};
 use crate::panel::{self, Signals};
+use crate::rollout::{Offer, Told};
 use crate::{BoxId, CameraId, Fault, IncidentId, Notice, NoticeId, PathId, PointId, Wall, What, point};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub enum Purpose {
     Renew,
     /// Rooms and members to a relay; what it recorded and how it is.
     Relay,
+    /// A bundle to a box that was told to fetch it: one question, one answer, and then its bytes.
+    Update,
 }
 
 /// From a box to its rack.
@@ -86,6 +89,13 @@ pub enum ToRack {
     },
     /// How the relay is.
     Relay(media::Report),
+    /// Asks for a bundle, from this byte on.
+    Fetch {
+        /// SHA-256 of the bundle, hex.
+        sha256: String,
+        /// Bytes that the box has.
+        from: u64,
+    },
     /// A frame of a newer version.
     #[serde(other)]
     Unknown,
@@ -121,6 +131,16 @@ pub enum ToBox {
     SelfTest {
         /// The same on every path: a question that was heard already is no other one.
         number: u64,
+    },
+    /// On the status stream: what the box is to fetch now; nothing when it is to let it be.
+    Update {
+        /// Which bundle.
+        offer: Option<Offer>,
+    },
+    /// Answer to `Fetch`. The rest of the stream is the bundle itself, from the byte that was asked for.
+    Bundle {
+        /// Length of the whole.
+        bytes: u64,
     },
     /// What the wall is to show.
     Signals(Signals),
@@ -208,6 +228,9 @@ pub enum Refusal {
     /// The request is not acceptable.
     #[error("the certificate request is not acceptable")]
     BadRequest,
+    /// No bundle is offered to this box, or not this one.
+    #[error("the rack does not offer this bundle to this box")]
+    NotOffered,
     /// A newer rack's reason.
     #[serde(other)]
     #[error("the rack refused for a reason that this version does not know")]
@@ -227,6 +250,9 @@ pub struct Status {
     /// Faults of the box itself that stand now.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// Its software, where it is an appliance's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Told>,
 }
 
 /// One point in a status report.
@@ -369,6 +395,11 @@ impl Decoder {
         let message = decode(&self.buffer[4..end])?;
         self.buffer.drain(..end);
         Ok(Some(message))
+    }
+
+    /// What came after the last message: on a stream that goes on with other bytes.
+    pub fn into_rest(self) -> Vec<u8> {
+        self.buffer
     }
 }
 

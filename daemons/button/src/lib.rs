@@ -8,6 +8,7 @@
 //! | [`inputs`] | a thread for each bank of inputs | devices |
 //! | [`spool`] | the spool file and its thread | disk |
 //! | [`links`] | a task for each path; enrolment and renewal | network |
+//! | [`update`] | what runs, and the bundle that comes in | disk |
 //! | [`control`] | what the `onepress` command asks | Unix socket |
 //! | [`daemon`] | puts them together | signals, systemd |
 //!
@@ -24,5 +25,6 @@ mod lamp;
 pub mod links;
 pub mod relays;
 pub mod spool;
+pub mod update;
 
 pub use daemon::{Button, PROGRAM};

@@ -14,6 +14,9 @@ pub struct Config {
     /// Where journal, keys and CA are kept.
     #[serde(default = "state_dir")]
     state_dir: PathBuf,
+    /// Keys that sign updates.
+    #[serde(default = "update_keys")]
+    update_keys: PathBuf,
     /// Log level.
     #[serde(default)]
     log: Option<String>,
@@ -51,6 +54,10 @@ fn state_dir() -> PathBuf {
     unit::state_dir("/var/lib/onepress/desk")
 }
 
+fn update_keys() -> PathBuf {
+    PathBuf::from(bundle::signed::KEYS)
+}
+
 fn link_listen() -> SocketAddr {
     SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 4110))
 }
@@ -66,6 +73,8 @@ pub struct Checked {
     pub centre: String,
     /// Where journal, keys and CA are kept.
     pub state_dir: PathBuf,
+    /// Keys that sign updates; where the file is missing, only the boxes look at signatures.
+    pub update_keys: PathBuf,
     /// Where boxes connect, unless systemd passes a socket.
     pub link_listen: SocketAddr,
     /// Addresses of this rack as boxes reach it, `host:port`: what tickets carry.
@@ -124,6 +133,7 @@ impl unit::Config for Config {
         Ok(Checked {
             centre: self.centre,
             state_dir: self.state_dir,
+            update_keys: self.update_keys,
             link_listen: self.link.listen,
             link_addresses: self.link.addresses,
             console_listen: self.console.listen,

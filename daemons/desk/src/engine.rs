@@ -31,6 +31,8 @@ pub struct Engine {
     signals: watch::Sender<Signals>,
     /// The last line that was taken: whoever folds the state for itself looks again.
     taken: watch::Sender<u64>,
+    /// The last line of a roll-out: who is to fetch what may be another.
+    rolled: watch::Sender<u64>,
     feed: Feed,
 }
 
@@ -75,7 +77,8 @@ impl Engine {
         let inner =
             Inner { head, live: Live::default(), unwritten: BTreeMap::new(), snapshot_at: head.seq, centre };
         let taken = watch::Sender::new(head.seq);
-        let engine = Self { inner: Mutex::new(inner), writer, durable, signals, taken, feed: Feed::new() };
+        let (inner, rolled, feed) = (Mutex::new(inner), watch::Sender::new(head.seq), Feed::new());
+        let engine = Self { inner, writer, durable, signals, taken, rolled, feed };
         engine.begin(centre_name);
         Ok((Arc::new(engine), progress))
     }
@@ -188,6 +191,11 @@ impl Engine {
             Touched::Announcements => {
                 self.feed.tell("announcements", seq, &show::announcements(&inner.centre));
             }
+            Touched::Rollout => self.show_rollout(inner),
+            Touched::Software(name) => {
+                self.show_box(inner, &name);
+                self.show_rollout(inner);
+            }
             Touched::Film(ids) => {
                 let durable = self.durable_now();
                 for id in ids {
@@ -209,6 +217,24 @@ impl Engine {
         if let Some(view) = show::appliance(&inner.centre, &inner.live, name) {
             self.feed.tell("box", inner.head.seq, &view);
         }
+    }
+
+    fn show_rollout(&self, inner: &Inner) {
+        let seq = inner.head.seq;
+        self.feed.tell("bundles", seq, &show::bundles(&inner.centre));
+        self.feed.tell("rollout", seq, &show::rollout(&inner.centre, &inner.live));
+        self.rolled.send_replace(seq);
+    }
+
+    /// Shows how far boxes are with what they fetch.
+    pub(crate) fn tell_rollout(&self) {
+        let inner = self.lock();
+        self.feed.tell("rollout", inner.head.seq, &show::rollout(&inner.centre, &inner.live));
+    }
+
+    /// Who is to fetch what, now and on every change.
+    pub(crate) fn rolled(&self) -> watch::Receiver<u64> {
+        self.rolled.subscribe()
     }
 
     /// Shows an appliance whose live part has changed.

@@ -10,7 +10,8 @@ const BEHIND_MAX: usize = 4_096;
 /// One server-sent event.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// Its name: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `tick`, `reload`.
+    /// Its name: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `announcements`, `bundles`, `rollout`,
+    /// `tick`, `reload`.
     pub(crate) name: &'static str,
     /// The journal number that it brings the console up to.
     pub(crate) seq: u64,

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod boxes;
+mod bundles;
 mod clock;
 pub mod config;
 pub mod engine;

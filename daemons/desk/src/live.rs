@@ -8,7 +8,7 @@ use alarm::path::{Outcome, Watch};
 use alarm::wire::Status;
 use alarm::{BoxId, Mono, PathId, SeatId, Wall};
 use link::{Handle, Reason};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -78,6 +78,15 @@ impl Live {
         };
         live.question.send_replace(number);
         true
+    }
+
+    /// Boxes that are linked and have said what they run.
+    pub(crate) fn updatable(&self) -> BTreeSet<BoxId> {
+        let is = |live: &LiveBox| {
+            let said = live.status.as_ref().is_some_and(|status| status.update.is_some());
+            said && live.paths.values().any(LivePath::is_up)
+        };
+        self.boxes.iter().filter(|(_, live)| is(live)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Paths that the appliance no longer has are no longer watched.

@@ -1,6 +1,7 @@
 //! The daemon from start to stop.
 
 use crate::boxes::Hall;
+use crate::bundles::Bundles;
 use crate::config::Checked;
 use crate::http::{self, App};
 use crate::sessions::Sessions;
@@ -38,7 +39,12 @@ pub async fn run(config: Checked) -> anyhow::Result<()> {
     let console = console_socket(&config)?;
     report(&config, &listener, &console);
     let passes = Arc::new(PassKey::open(dir)?);
-    let app = App::new(Arc::clone(&engine), Arc::clone(&ca), Arc::clone(&passes), sessions, setup, &config)?;
+    let bundles = Arc::new(Bundles::open(dir, &config.update_keys)?);
+    bundles.forget_all_but(
+        &engine.read(|centre| centre.bundles().map(|known| known.sha256.clone()).collect::<Vec<_>>()),
+    )?;
+    let hall = Hall { engine: Arc::clone(&engine), ca, passes, bundles };
+    let app = App::new(&hall, sessions, setup, &config)?;
     let tls = if config.plain_http { None } else { Some(http::tls::config(&own)?) };
 
     let watchdog = unit::Watchdog::new();
@@ -49,7 +55,6 @@ pub async fn run(config: Checked) -> anyhow::Result<()> {
     tasks.spawn("journal writer", tick::watch_writer(Arc::clone(&engine), writer));
     tasks.spawn("console", http::serve(console, tls, app));
     tasks.spawn("watchdog", watchdog.feed());
-    let hall = Hall { engine: Arc::clone(&engine), ca, passes };
     unit::ready();
 
     let ended = tokio::select! {

@@ -2,8 +2,10 @@
 
 mod fleet;
 pub(crate) mod media;
+mod updates;
 
 pub(crate) use fleet::missing;
+pub(crate) use updates::{bundle, bundles, rollout};
 
 use crate::live::Live;
 use crate::view;
@@ -40,6 +42,8 @@ pub(crate) fn state(centre: &Centre, live: &Live, durable: u64, now: Wall) -> vi
         faults: faults(centre, None),
         figures: figures(centre, now),
         announcements: announcements(centre),
+        bundles: bundles(centre),
+        rollout: rollout(centre, live),
     }
 }
 
@@ -173,6 +177,7 @@ pub(crate) fn appliance(centre: &Centre, live: &Live, name: &BoxId) -> Option<vi
         faults: faults(centre, Some(name)),
         waiting: status.map_or(0, |status| status.waiting),
         software: live.and_then(|live| live.software.clone()),
+        image: updates::software(centre, name),
         certificate_until: match entry.enrolment {
             Enrolment::Enrolled { until, .. } => Some(until.millis()),
             Enrolment::Waiting | Enrolment::Revoked => None,

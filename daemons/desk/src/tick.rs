@@ -28,6 +28,7 @@ pub(crate) async fn run(engine: Arc<Engine>, progress: unit::Progress) -> anyhow
         every.tick().await;
         count = count.wrapping_add(1);
         once(&engine);
+        roll(&engine);
         if count.is_multiple_of(SIGN_OF_LIFE_EVERY) {
             engine.tell_tick();
         }
@@ -50,6 +51,17 @@ fn commission(engine: &Engine) {
     for name in ready {
         tracing::info!(%name, "box is in service");
         engine.write(|centre, _| centre.commission(&name, vec![], Actor::Desk).unwrap_or_default());
+    }
+}
+
+/// A roll-out goes on with boxes that are there.
+fn roll(engine: &Engine) {
+    let ready = engine.with(|centre, live| {
+        let active = centre.rolling().is_some_and(|rolling| rolling.ended.is_none());
+        active.then(|| live.updatable())
+    });
+    if let Some(ready) = ready {
+        engine.write(|centre, now| centre.rollout_due(now, |name| ready.contains(name)));
     }
 }
 

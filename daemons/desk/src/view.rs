@@ -3,12 +3,14 @@
 
 mod fleet;
 mod media;
+mod updates;
 
 pub use fleet::{Commission, Missing, Proof, SelfTest};
 pub use media::{
     Announcement, Camera, Gap, Hold, NewLoop, NewName, NewWatch, Pass, Playing, RelayState, Snapshot, Take,
     Watching,
 };
+pub use updates::{Bundle, NewRollout, Rollout, Software, Updating};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +38,10 @@ pub struct State {
     pub figures: Figures,
     /// Recorded messages for looped broadcast.
     pub announcements: Vec<Announcement>,
+    /// Bundles that can be rolled out.
+    pub bundles: Vec<Bundle>,
+    /// The roll-out that goes on, or else the last one.
+    pub rollout: Option<Rollout>,
 }
 
 /// One incident.
@@ -175,6 +181,8 @@ pub struct Appliance {
     pub waiting: u32,
     /// Version of its software.
     pub software: Option<String>,
+    /// Which appliance image of which version runs there; absent where none does.
+    pub image: Option<Software>,
     /// When its certificate ends.
     pub certificate_until: Option<i64>,
     /// For a wall: what beacon and siren show.
@@ -324,7 +332,7 @@ pub struct Me {
     /// Workplace.
     pub seat: String,
     /// What the role may do: `acknowledge`, `answer`, `transfer`, `progress`, `close`, `test`, `register`,
-    /// `enrol`, `accounts`, `watch`, `hold`, `announce`.
+    /// `enrol`, `accounts`, `watch`, `hold`, `announce`, `update`.
     pub may: Vec<String>,
 }
 

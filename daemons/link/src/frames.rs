@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 
 /// Bytes taken from a stream at a time: a notice is about 200.
 const CHUNK: usize = 4096;
+/// The same where the bytes are a file: what a disk likes to be given.
+const CHUNK_OF_BYTES: usize = 64 * 1024;
 
 /// Why a stream can be used no more. The connection and its other streams may well live on.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +85,31 @@ impl<In: DeserializeOwned> Reader<In> {
     }
 }
 
+impl<In> Reader<In> {
+    /// What comes after the last frame, as bytes.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes { first: self.decoder.into_rest(), stream: self.stream }
+    }
+}
+
+/// Bytes of a stream whose frames are over.
+#[derive(Debug)]
+pub(crate) struct Bytes {
+    first: Vec<u8>,
+    stream: RecvStream,
+}
+
+impl Bytes {
+    /// The next bytes, at most [`CHUNK_OF_BYTES`]; `None` when the other side has finished the stream. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StreamError> {
+        if !self.first.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.first)));
+        }
+        let chunk = self.stream.read_chunk(CHUNK_OF_BYTES, true).await?;
+        Ok(chunk.map(|chunk| chunk.bytes.to_vec()))
+    }
+}
+
 impl<In: Heard> Reader<In> {
     /// The next message that this version knows.
     pub(crate) async fn known(&mut self) -> Result<Option<In>, StreamError> {
@@ -118,6 +145,22 @@ impl<Out: Serialize> Writer<Out> {
     /// Alarms go before everything else on the connection.
     pub(crate) fn first(&self) {
         let _ = self.stream.set_priority(1);
+    }
+
+    /// Everything else on the connection goes before a bundle.
+    pub(crate) fn last(&self) {
+        let _ = self.stream.set_priority(-1);
+    }
+
+    /// Sends bytes that are no frame.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        Ok(self.stream.write_all(bytes).await?)
+    }
+
+    /// Ends the stream in this direction; what was sent still arrives.
+    pub(crate) fn finish(mut self) {
+        // It can only fail when the stream has ended already.
+        let _ = self.stream.finish();
     }
 }
 

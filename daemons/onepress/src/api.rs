@@ -59,6 +59,16 @@ impl Desk {
         read(path, &mut self.send("POST", path, body)?)
     }
 
+    /// Sends bytes that are no JSON.
+    ///
+    /// # Errors
+    /// As [`Desk::get`].
+    pub fn upload(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("X-Onepress", "1");
+        let request = request.header("Cookie", self.cookie.as_deref().unwrap_or_default());
+        read(path, &mut request.send(bytes).with_context(|| format!("sending {path} to {}", self.url))?)
+    }
+
     /// Takes something away.
     ///
     /// # Errors

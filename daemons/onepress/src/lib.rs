@@ -8,5 +8,6 @@ pub mod control;
 pub mod flash;
 pub mod health;
 pub mod rig;
-pub mod signed;
 pub mod update;
+
+pub use bundle::signed;

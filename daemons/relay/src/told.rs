@@ -111,6 +111,8 @@ impl Told {
             | ToBox::Seen { .. }
             | ToBox::Signals(_)
             | ToBox::SelfTest { .. }
+            | ToBox::Update { .. }
+            | ToBox::Bundle { .. }
             | ToBox::Certificate { .. }
             | ToBox::Refused { .. }
             | ToBox::Unknown => {}

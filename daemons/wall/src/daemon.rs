@@ -256,6 +256,7 @@ impl Loop {
             | ToRack::Renew { .. }
             | ToRack::Recorded { .. }
             | ToRack::Relay(_)
+            | ToRack::Fetch { .. }
             | ToRack::Unknown => {}
         }
     }

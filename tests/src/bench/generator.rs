@@ -189,7 +189,7 @@ fn status() -> anyhow::Result<Status> {
         anyhow::Ok(PointStatus { point, kind, wiring: Wiring::Antivalent, state: State::Rest })
     };
     let points = vec![point("gate")?, point("office")?];
-    Ok(Status { now: link::Clock::system().now(), points, waiting: 0, faults: vec![] })
+    Ok(Status { now: link::Clock::system().now(), points, ..Status::default() })
 }
 
 /// Long enough for what a burst of handshakes leaves behind.

@@ -79,6 +79,16 @@ impl Centre {
             | Event::AnnouncementRemoved { .. }
             | Event::LoopBegan { .. }
             | Event::LoopEnded { .. } => self.announced_now(at, event),
+            Event::BundleAdded { .. }
+            | Event::BundleRemoved { .. }
+            | Event::SoftwareTold { .. }
+            | Event::RolloutBegan { .. }
+            | Event::UpdateBegan { .. }
+            | Event::UpdateFailed { .. }
+            | Event::RolloutHalted { .. }
+            | Event::RolloutPaused { .. }
+            | Event::RolloutResumed { .. }
+            | Event::RolloutEnded { .. } => self.updated(at, event),
         }
     }
 
@@ -357,6 +367,7 @@ impl Centre {
         self.tickets.retain(|_, ticket| ticket.name != *name);
         self.watches.remove(name);
         self.selftests.remove(name);
+        self.updates.forget(name);
         Touched::Box(name.clone())
     }
 }

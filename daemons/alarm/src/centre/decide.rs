@@ -6,6 +6,7 @@ use crate::event::{About, Actor, Event};
 use crate::incident::{ESCALATE_AFTER, Incident, NOTE_MAX, Outcome, Step};
 use crate::media::CAMERAS_MAX;
 use crate::panel::covers;
+use crate::rollout::Version;
 use crate::room;
 use crate::{BoxId, Fault, IncidentId, SeatId, SiteId, UserId, Wall};
 use std::time::Duration;
@@ -113,6 +114,29 @@ pub enum Refused {
     /// The list is full.
     #[error("there are {} announcements: remove one first", crate::announcement::ANNOUNCEMENTS_MAX)]
     Announcements,
+    /// The store is full.
+    #[error("there are {} bundles: remove one first", crate::rollout::BUNDLES_MAX)]
+    Bundles,
+    /// A roll-out needs it.
+    #[error("version {0} is being rolled out: end the roll-out first")]
+    BundleInUse(Version),
+    /// Nothing to roll out.
+    #[error("there is no bundle of version {0} for any of these boxes: add it first")]
+    NoBundle(Version),
+    /// It has never said that it runs an image of ours.
+    #[error(
+        "{0} has not said which version it runs: only a box that runs an appliance image and was linked can be updated"
+    )]
+    NoAppliance(BoxId),
+    /// One at a time.
+    #[error("version {0} is being rolled out: end that first")]
+    RollingOut(Version),
+    /// There is none.
+    #[error("no roll-out is going on")]
+    NoRollout,
+    /// The rules of roll-outs say no.
+    #[error(transparent)]
+    Rollout(#[from] crate::rollout::Refused),
 }
 
 pub(super) type Decided = Result<Vec<Event>, Refused>;

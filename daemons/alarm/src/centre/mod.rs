@@ -17,6 +17,7 @@ mod receive;
 mod register;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod voids;
 
 use crate::announcement::Announcement;
@@ -94,6 +95,10 @@ pub enum Touched {
     Film(Vec<IncidentId>),
     /// The list of announcements.
     Announcements,
+    /// Bundles, or a roll-out.
+    Rollout,
+    /// What an appliance runs, and with it perhaps a roll-out.
+    Software(BoxId),
     /// Accounts, or nothing that a screen shows live.
     Quiet,
 }
@@ -136,6 +141,9 @@ pub struct Centre {
     /// What boxes told of their self-tests.
     #[serde(default)]
     selftests: BTreeMap<BoxId, crate::selftest::Record>,
+    /// Bundles, what boxes run, and the roll-out.
+    #[serde(default)]
+    updates: updates::Updates,
 }
 
 impl Centre {

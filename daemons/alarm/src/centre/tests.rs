@@ -377,4 +377,5 @@ proptest! {
 mod announce;
 mod media;
 mod prove;
+mod updates;
 mod voids;

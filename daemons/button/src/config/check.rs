@@ -33,6 +33,7 @@ impl unit::Config for Raw {
             ticket: self.ticket.unwrap_or_else(|| state_dir.join("ticket")),
             state_dir,
             control: self.control,
+            appliance: self.appliance.unwrap_or_else(|| PathBuf::from("/")),
             paths,
             points,
             self_test,

@@ -24,6 +24,8 @@ pub struct Config {
     pub ticket: PathBuf,
     /// Where the control socket is bound when the service manager has none.
     pub control: PathBuf,
+    /// Below which folder the appliance lies that is updated.
+    pub appliance: PathBuf,
     /// The ways to the rack.
     pub paths: Vec<Way>,
     /// The points of the box.

@@ -20,6 +20,9 @@ pub struct Raw {
     /// Where the control socket is bound when the service manager has none.
     #[serde(default = "control")]
     pub control: PathBuf,
+    /// Below which folder the appliance lies that is updated; by default `/`. For tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appliance: Option<PathBuf>,
     /// Log level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,

@@ -273,6 +273,8 @@ impl Core {
                 .collect(),
             waiting: u32::try_from(self.keep.waiting()).unwrap_or(u32::MAX),
             faults: self.faults.iter().cloned().chain(unsure).collect(),
+            // The links add it: software is no matter of the rules.
+            update: None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::lamp::Lamp;
 use crate::links::{self, Keeper, Nudger, Outgoing, PathTask, Shared};
 use crate::relays::{self, Opener, Relays};
 use crate::spool::{File, Writer};
+use crate::update::{Place, Update};
 use alarm::wire::Status;
 use alarm::{NoticeId, Wall};
 use anyhow::Context;
@@ -124,6 +125,8 @@ impl Button {
         let (events_in, events) = mpsc::channel(links::EVENTS_MAX);
         let status = watch::Sender::new(Status::default());
         let enrolled = keeper.enrolled();
+        let update = Update::new(Place::new(&config.appliance, &config.state_dir));
+        tasks.spawn("update", update.clone().watch());
         let shared = Shared {
             enrolled: keeper.enrolled(),
             renewed: keeper.publisher(),
@@ -135,6 +138,7 @@ impl Button {
             status: status.subscribe(),
             events: events_in,
             nudger: nudger.clone(),
+            update,
             halt: halted,
         };
         let outgoing = start_paths(&config, &shared, &watchdog, &mut tasks);

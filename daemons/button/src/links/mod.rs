@@ -1,6 +1,7 @@
 //! The ways to the rack: a task for each path, and one that gets and keeps the identity. What is sent, and again, is
 //! decided in [`crate::core`]; when to try again is `link`'s.
 
+mod fetch;
 mod identity;
 mod nudge;
 mod path;

@@ -3,6 +3,7 @@ use super::session::{self, End, Line};
 use super::{Enrolled, Event};
 use crate::clock::Clock;
 use crate::config::Way;
+use crate::update::Update;
 use alarm::path::{Outcome, Watch};
 use alarm::wire::Status;
 use alarm::{Notice, PathId};
@@ -49,6 +50,8 @@ pub struct Shared {
     pub events: mpsc::Sender<Event>,
     /// To and from the other paths.
     pub nudger: Nudger,
+    /// What the centre wants fetched, and what it is told of that.
+    pub update: Update,
     /// The daemon ends.
     pub halt: Halt,
 }
@@ -152,6 +155,7 @@ impl PathTask {
         let line = Line {
             shared: &self.shared,
             path: &self.way.path.name,
+            metered: self.way.path.metered,
             outgoing: &mut self.outgoing,
             progress: &self.progress,
             nudged: &mut self.nudged,

@@ -4,12 +4,13 @@ use super::path::Shared;
 use super::{Event, Nudge};
 use alarm::Wall;
 use alarm::path::STATUS_EVERY;
+use alarm::rollout::Told;
 use alarm::wire::{Purpose, Refusal, Status, ToBox, ToRack};
 use link::StreamError;
 use link::client::{self, Receiver, Sender, Session};
 use link::identity::Identity;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// A rack that does not take a report in this time is busy; the report after it will be newer.
@@ -23,6 +24,7 @@ pub(super) struct Reporter<'a> {
     shared: &'a Shared,
     session: &'a Session,
     status: watch::Receiver<Status>,
+    told: watch::Receiver<Option<Told>>,
     stream: Option<(Sender, Receiver)>,
     /// The rack said that the certificate has expired.
     expired: bool,
@@ -43,6 +45,7 @@ impl<'a> Reporter<'a> {
             shared,
             session,
             status: shared.status.clone(),
+            told: shared.update.told(),
             stream: None,
             expired: false,
             open_at: now,
@@ -73,7 +76,10 @@ impl<'a> Reporter<'a> {
             changed = self.status.changed() => if changed.is_err() {
                 std::future::pending::<()>().await;
             },
-            () = read(&mut self.stream, &self.shared.events) => self.stream = None,
+            changed = self.told.changed() => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
+            () = read(&mut self.stream, self.shared) => self.stream = None,
         }
     }
 
@@ -85,7 +91,8 @@ impl<'a> Reporter<'a> {
         }
         let Some((sender, _)) = &mut self.stream else { return };
         let now = self.shared.clock.now().wall;
-        let status = Status { now, ..self.status.borrow_and_update().clone() };
+        let update = self.told.borrow_and_update().clone();
+        let status = Status { now, update, ..self.status.borrow_and_update().clone() };
         let sent = timeout(SEND_LIMIT, sender.send(&ToRack::Status(status))).await;
         if !matches!(sent, Ok(Ok(()))) {
             tracing::debug!("status stream lost");
@@ -142,12 +149,14 @@ impl<'a> Reporter<'a> {
 }
 
 /// Takes the rack's signs of life off the stream until it ends; never ends without one.
-async fn read(stream: &mut Option<(Sender, Receiver)>, events: &mpsc::Sender<Event>) {
+async fn read(stream: &mut Option<(Sender, Receiver)>, shared: &Shared) {
     let Some((_, receiver)) = stream else { return std::future::pending().await };
     while let Ok(Some(said)) = receiver.recv().await {
         if let ToBox::SelfTest { number } = said {
             // A core that is busy hears it over the other path, or is asked again.
-            let _ = events.try_send(Event::SelfTest(number));
+            let _ = shared.events.try_send(Event::SelfTest(number));
+        } else if let ToBox::Update { offer } = said {
+            shared.update.offer(offer);
         }
     }
 }

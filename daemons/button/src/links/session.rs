@@ -1,10 +1,10 @@
 //! One connection: notices out, ACKs in, status beside them. The alarm stream decides how long it lasts; trouble with
 //! any other stream leaves it alone.
 
-use super::Event;
 use super::nudge::{Nudge, Nudged};
 use super::path::{Halt, Shared, TICK, halted};
 use super::report::Reporter;
+use super::{Event, fetch};
 use alarm::wire::{Purpose, ToBox, ToRack};
 use alarm::{Notice, PathId, Wall};
 use link::client::{Receiver, Sender, Session};
@@ -28,6 +28,7 @@ pub(super) enum End {
 pub(super) struct Line<'a> {
     pub(super) shared: &'a Shared,
     pub(super) path: &'a PathId,
+    pub(super) metered: bool,
     pub(super) outgoing: &'a mut mpsc::Receiver<Notice>,
     pub(super) progress: &'a Progress,
     pub(super) nudged: &'a mut Nudged,
@@ -83,6 +84,7 @@ impl Line<'_> {
             error = send(sender, self.outgoing) => error,
             error = hear(receiver, &self.shared.events) => error,
             () = attend(reporter, self.path, self.nudged, self.progress) => return End::Renewed,
+            never = fetch::attend(session, self.shared, self.metered) => match never {},
             closed = session.closed() => return End::Closed(closed),
             () = halted(halt) => return End::Halted,
         };

@@ -9,6 +9,7 @@ pub(super) struct Attend {
     pub(super) acks: Arc<AtomicBool>,
     pub(super) renews: Arc<AtomicBool>,
     pub(super) seen: Arc<Mutex<Vec<NoticeId>>>,
+    pub(super) shelf: Arc<Mutex<Bundles>>,
 }
 
 pub(super) async fn serve(
@@ -45,8 +46,13 @@ impl Attend {
                 ToRack::Status(status) => {
                     assert_eq!(stream.purpose(), Purpose::Status);
                     let _ = self.heard.send(Heard::Status(path.clone(), status));
+                    let offer = self.shelf.lock().unwrap().offer.clone();
+                    if stream.send(&ToBox::Update { offer }).await.is_err() {
+                        return;
+                    }
                     Some(ToBox::Seen { now: now() })
                 }
+                ToRack::Fetch { from, .. } => return self.hand_over(stream, from).await,
                 ToRack::Renew { csr } => {
                     let certificate = || ToBox::Certificate { chain: self.issue(&csr) };
                     self.renews.load(Ordering::SeqCst).then(certificate)
@@ -66,6 +72,25 @@ impl Attend {
                 return;
             }
         }
+    }
+
+    /// Sends what is asked for, slowly; where it is to be cut, no more than so many bytes at a time.
+    async fn hand_over(self, mut stream: Stream, from: u64) {
+        let (bytes, cut_after) = {
+            let mut shelf = self.shelf.lock().unwrap();
+            shelf.asked.push(from);
+            (shelf.bytes.clone(), shelf.cut_after)
+        };
+        let rest = &bytes[usize::try_from(from).unwrap()..];
+        stream.send(&ToBox::Bundle { bytes: u64::try_from(bytes.len()).unwrap() }).await.unwrap();
+        let mut body = stream.into_body();
+        for piece in rest[..rest.len().min(cut_after)].chunks(50_000) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if body.send(piece).await.is_err() {
+                return;
+            }
+        }
+        body.finish();
     }
 
     async fn enrolment(self, mut session: EnrolSession) {

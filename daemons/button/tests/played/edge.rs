@@ -46,7 +46,7 @@ impl Box7 {
         )
         .unwrap();
         let text = format!(
-            "board = {board:?}\nstate-dir = {dir:?}\nticket = {ticket:?}\ncontrol = {control:?}\n\
+            "board = {board:?}\nstate-dir = {dir:?}\nappliance = {dir:?}\nticket = {ticket:?}\ncontrol = {control:?}\n\
              [[path]]\nid = \"wired\"\nkind = \"wired\"\nsource = \"127.0.0.1\"\nracks = [\"{wired}\"]\n\
              [[path]]\nid = \"cellular\"\nkind = \"metered\"\nsource = \"127.0.0.2\"\nracks = [\"{cellular}\"]\n\
              [[point]]\nid = \"gate\"\nno = \"no\"\nnc = \"nc\"\nlatching = {latching}\nrepeat-s = 0\n{relays}\n",

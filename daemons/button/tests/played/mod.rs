@@ -41,6 +41,16 @@ pub(crate) struct Centre {
     acks: Arc<AtomicBool>,
     renews: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<NoticeId>>>,
+    pub(crate) shelf: Arc<Mutex<Bundles>>,
+}
+
+/// What the box is to fetch, and how it gets it.
+pub(crate) struct Bundles {
+    pub(crate) offer: Option<alarm::rollout::Offer>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) cut_after: usize,
+    /// From which byte it was asked for, each time.
+    pub(crate) asked: Vec<u64>,
 }
 
 /// One address of the rack, while it is open.
@@ -70,6 +80,12 @@ impl Centre {
             acks: Arc::new(AtomicBool::new(true)),
             renews: Arc::new(AtomicBool::new(true)),
             seen: Arc::default(),
+            shelf: Arc::new(Mutex::new(Bundles {
+                offer: None,
+                bytes: vec![],
+                cut_after: usize::MAX,
+                asked: vec![],
+            })),
         }
     }
 
@@ -134,6 +150,7 @@ impl Centre {
             acks: self.acks.clone(),
             renews: self.renews.clone(),
             seen: self.seen.clone(),
+            shelf: self.shelf.clone(),
         };
         let task = tokio::spawn(serve(listener, attend, asked));
         Door { address, task, shut: Some(shut) }

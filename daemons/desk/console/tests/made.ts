@@ -15,7 +15,7 @@ export function incident(id: number, change: Partial<Incident> = {}): Incident {
 export function box(id: string, change: Partial<Appliance> = {}): Appliance {
   return {
     id, site: 'school-1', enrolment: 'enrolled', paths: [{ id: 'wired', up: true, since: null }], points: [],
-    faults: [], waiting: 0, software: null, certificate_until: null, shown: null, commission: null, selftest: null, cameras: [], watching: [], relay: null,
+    faults: [], waiting: 0, software: null, image: null, certificate_until: null, shown: null, commission: null, selftest: null, cameras: [], watching: [], relay: null,
     ...change,
   };
 }
@@ -24,6 +24,6 @@ export function state(incidents: Incident[], boxes: Appliance[] = []): State {
   return {
     seq: 1, now: 0, centre: 'c', incidents, sites: [], boxes, seats: [], faults: [],
     figures: { received: 0, answered: 0, within_15_s: null, within_20_s: null, median_ms: null },
-    announcements: [],
+    announcements: [], bundles: [], rollout: null,
   };
 }

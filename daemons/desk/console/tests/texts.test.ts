@@ -59,7 +59,7 @@ function kebab(name: string): string {
 }
 
 test('the shapes are those of the desk', () => {
-  const view = ['view.rs', join('view', 'media.rs'), join('view', 'fleet.rs')].map((file) => readFileSync(join('..', 'src', file), 'utf8')).join('\n');
+  const view = ['view.rs', join('view', 'media.rs'), join('view', 'fleet.rs'), join('view', 'updates.rs')].map((file) => readFileSync(join('..', 'src', file), 'utf8')).join('\n');
   const types = readFileSync('src/lib/types.ts', 'utf8');
   for (const [, name, body] of view.matchAll(/pub struct (\w+) \{\n([\s\S]*?)\n\}/g)) {
     const shape = new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(types)?.[1];

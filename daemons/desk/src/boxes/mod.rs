@@ -5,8 +5,10 @@ mod enrol;
 mod relay;
 mod renew;
 mod status;
+mod update;
 mod wall;
 
+use crate::bundles::Bundles;
 use crate::{Engine, clock};
 use alarm::event::About;
 use alarm::path::{CLOCK_WRONG_AFTER, Outcome};
@@ -29,6 +31,8 @@ pub struct Hall {
     pub ca: Arc<Ca>,
     /// Signs what opens the relays' doors.
     pub passes: Arc<PassKey>,
+    /// What boxes may fetch.
+    pub(crate) bundles: Arc<Bundles>,
 }
 
 impl Hall {
@@ -99,6 +103,7 @@ impl Hall {
             Purpose::Wall => drop(tokio::spawn(wall::serve(hall, name, stream))),
             Purpose::Renew => drop(tokio::spawn(renew::serve(hall, peer.clone(), stream))),
             Purpose::Relay => drop(tokio::spawn(relay::serve(hall, peer.clone(), stream))),
+            Purpose::Update => drop(tokio::spawn(update::serve(hall, name, stream))),
         }
     }
 

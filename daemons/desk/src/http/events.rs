@@ -20,8 +20,8 @@ pub(super) async fn state(State(app): State<Arc<App>>, _: Signed) -> Json<view::
     Json(app.engine.state())
 }
 
-/// Server-sent events: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `announcements`, `tick`,
-/// `reload`.
+/// Server-sent events: `incident`, `box`, `site`, `seats`, `faults`, `figures`, `announcements`, `bundles`,
+/// `rollout`, `tick`, `reload`.
 /// While one is open, the seat is there.
 #[utoipa::path(get, path = "/api/events", responses((status = 200, content_type = "text/event-stream")))]
 pub(super) async fn events(

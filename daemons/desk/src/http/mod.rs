@@ -15,9 +15,12 @@ mod rest;
 mod session;
 mod snapshots;
 pub mod tls;
+mod updates;
 
 pub(crate) use problem::Refusal;
 
+use crate::boxes::Hall;
+use crate::bundles::Bundles;
 use crate::config::Checked;
 use crate::kept::Kept;
 use crate::lockout::Lockout;
@@ -49,6 +52,7 @@ pub struct App {
     pub(crate) passes: Arc<PassKey>,
     pub(crate) pictures: Kept,
     pub(crate) announcements: Kept,
+    pub(crate) bundles: Arc<Bundles>,
     pub(crate) sessions: Sessions,
     pub(crate) setup: Setup,
     pub(crate) lockout: Mutex<Lockout>,
@@ -59,17 +63,16 @@ pub struct App {
 
 impl App {
     pub(crate) fn new(
-        engine: Arc<Engine>,
-        ca: Arc<Ca>,
-        passes: Arc<PassKey>,
+        hall: &Hall,
         sessions: Sessions,
         setup: Setup,
         config: &Checked,
     ) -> anyhow::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            engine,
-            ca,
-            passes,
+            engine: Arc::clone(&hall.engine),
+            ca: Arc::clone(&hall.ca),
+            passes: Arc::clone(&hall.passes),
+            bundles: Arc::clone(&hall.bundles),
             pictures: Kept::open(&config.state_dir, "snapshots", "jpg")?,
             announcements: Kept::open(&config.state_dir, "announcements", "wav")?,
             sessions,
@@ -126,6 +129,11 @@ fn api() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(announcements::add).layer(DefaultBodyLimit::max(sound::LARGEST)))
         .routes(routes!(announcements::play, announcements::rename, announcements::remove))
         .routes(routes!(announcements::begin, announcements::end))
+        .routes(routes!(updates::add))
+        .routes(routes!(updates::remove))
+        .routes(routes!(updates::begin, updates::end))
+        .routes(routes!(updates::pause))
+        .routes(routes!(updates::resume))
         .split_for_parts()
 }
 

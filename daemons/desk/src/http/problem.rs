@@ -2,7 +2,7 @@
 
 use crate::view::Problem;
 use alarm::centre::Refused;
-use alarm::room;
+use alarm::{rollout, room};
 use axum::Json;
 use axum::body::to_bytes;
 use axum::http::{StatusCode, header};
@@ -68,6 +68,13 @@ impl From<Refused> for Refusal {
             Refused::MayNotSpeak(_) => (S::FORBIDDEN, "may-not-speak"),
             Refused::Announcements => (S::CONFLICT, "too-many-announcements"),
             Refused::AnnouncementName => (S::BAD_REQUEST, "bad-request"),
+            Refused::Bundles => (S::CONFLICT, "too-many-bundles"),
+            Refused::BundleInUse(_) | Refused::RollingOut(_) => (S::CONFLICT, "rolling-out"),
+            Refused::NoBundle(_) => (S::CONFLICT, "bundle-missing"),
+            Refused::NoAppliance(_) => (S::CONFLICT, "no-appliance"),
+            Refused::NoRollout => (S::CONFLICT, "no-rollout"),
+            Refused::Rollout(rollout::Refused::Downgrade { .. }) => (S::CONFLICT, "downgrade"),
+            Refused::Rollout(rollout::Refused::Nobody(_)) => (S::CONFLICT, "nobody-needs-it"),
             Refused::Cameras | Refused::Reason => (S::BAD_REQUEST, "bad-request"),
             Refused::Note | Refused::Window | Refused::Entry(_) => (S::BAD_REQUEST, "bad-request"),
         };

@@ -33,6 +33,7 @@ impl Desk {
         let config = desk::config::Checked {
             centre: "test".into(),
             state_dir: dir.path().to_owned(),
+            update_keys: dir.path().join("image-keys.gpg"),
             link_listen: link,
             link_addresses: vec![link.to_string()],
             console_listen: console,
@@ -70,6 +71,16 @@ impl Desk {
 
     fn signed_in(self, user: &str, seat: &str) -> Self {
         Self { cookie: sign_in(&self.agent, &self.url, user, seat), ..self }
+    }
+
+    /// Where consoles connect.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The session of `admin`.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
     }
 
     pub fn me(&self) -> Person {

@@ -9,4 +9,5 @@ mod fleet;
 mod looks;
 mod relay;
 mod snapshots;
+mod updates;
 mod voids;

@@ -5,6 +5,7 @@
 mod connect;
 mod enrol;
 mod enroller;
+mod fetch;
 mod race;
 mod renew;
 mod session;
@@ -13,6 +14,7 @@ mod socket;
 pub use connect::{ConnectError, Connector, Path};
 pub use enrol::{EnrolError, enrol, enrol_with};
 pub use enroller::{Enroller, Enrolment, NotEnrolled, NotRenewed, say};
+pub use fetch::Body;
 pub use race::{CONNECT_LIMIT, RESOLVE_LIMIT, STAGGER};
 pub use renew::{RenewError, renew};
 pub use session::{OPEN_LIMIT, Rack, Receiver, Sender, Session, Stream};

@@ -1,6 +1,6 @@
 use super::connect::leaf;
 use crate::closed::Handle;
-use crate::frames::{Reader, StreamError, Writer, frames};
+use crate::frames::{Bytes, Reader, StreamError, Writer, frames};
 use crate::rack::canonical;
 use crate::{Clock, Closed, Dates, Reason};
 use alarm::wire::{Purpose, ToBox, ToRack, VERSION};
@@ -163,6 +163,11 @@ impl Stream {
     /// Takes the halves apart, for two tasks.
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
+    }
+
+    /// What comes after the last message.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.receiver.0.into_bytes()
     }
 }
 

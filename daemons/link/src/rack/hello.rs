@@ -37,7 +37,7 @@ impl Hello {
     pub(super) fn open_when_expired(&self) -> bool {
         match self.purpose {
             Purpose::Alarm | Purpose::Renew => true,
-            Purpose::Status | Purpose::Wall | Purpose::Relay => false,
+            Purpose::Status | Purpose::Wall | Purpose::Relay | Purpose::Update => false,
         }
     }
 }

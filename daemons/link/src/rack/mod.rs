@@ -16,7 +16,7 @@ pub use enrol::{EnrolLost, EnrolSession, REQUEST_LIMIT};
 pub use hello::{Hello, SOFTWARE_MAX};
 pub(crate) use session::canonical;
 pub use session::{HELLO_LIMIT, Peer, Session};
-pub use stream::{Receiver, Sender, Stream};
+pub use stream::{Body, Receiver, Sender, Stream};
 
 use crate::ca::Certified;
 use crate::closed::Reason;

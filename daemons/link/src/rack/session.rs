@@ -138,6 +138,9 @@ impl Session {
         if hello.purpose == Purpose::Alarm {
             begun.writer.first();
         }
+        if hello.purpose == Purpose::Update {
+            begun.writer.last();
+        }
         // A stream that ends under the welcome is not worth a word: the box opens another.
         begun.writer.send(&ToBox::Welcome { now: self.clock.now() }).await.ok()?;
         Some(Stream::new(hello, begun.writer, begun.reader))

@@ -18,6 +18,26 @@ pub struct Sender(Writer<ToBox>);
 #[derive(Debug)]
 pub struct Receiver(Reader<ToRack>);
 
+/// A stream to the box that goes on with bytes, behind everything else on its connection. Dropping it without
+/// [`Body::finish`] leaves the box with less than it was promised, and it asks again.
+#[derive(Debug)]
+pub struct Body(Writer<ToBox>);
+
+impl Body {
+    /// Sends bytes, when the box has room for them.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn send(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        self.0.send_bytes(bytes).await
+    }
+
+    /// That was all.
+    pub fn finish(self) {
+        self.0.finish();
+    }
+}
+
 impl Stream {
     pub(super) fn new(hello: Hello, writer: Writer<ToBox>, reader: Reader<ToRack>) -> Self {
         Self { hello, sender: Sender(writer), receiver: Receiver(reader) }
@@ -52,6 +72,11 @@ impl Stream {
     /// [`StreamError`].
     pub async fn send(&mut self, message: &ToBox) -> Result<(), StreamError> {
         self.sender.send(message).await
+    }
+
+    /// Goes on with bytes instead of messages.
+    pub fn into_body(self) -> Body {
+        Body(self.sender.0)
     }
 
     /// Ends the stream and says why.

@@ -189,6 +189,22 @@ async fn serve(mut listener: Listener, desk: Arc<Desk>, mut ended: oneshot::Rece
     }
 }
 
+/// What every bundle here holds: many windows of one stream.
+pub fn bundle() -> Vec<u8> {
+    (0..2_000_000u32).map(|n| u8::try_from(n % 251).unwrap()).collect()
+}
+
+/// Sends the rest of the bundle; of one that is asked for from its beginning only half, as if cut.
+async fn hand_over(mut stream: Stream, from: u64) {
+    let whole = bundle();
+    let bytes = u64::try_from(whole.len()).unwrap();
+    stream.send(&ToBox::Bundle { bytes }).await.unwrap();
+    let rest = &whole[usize::try_from(from).unwrap()..];
+    let mut body = stream.into_body();
+    let _ = body.send(if from == 0 { &rest[..rest.len() / 2] } else { rest }).await;
+    body.finish();
+}
+
 struct Desk {
     of: Remains,
     clock: Clock,
@@ -245,6 +261,7 @@ impl Desk {
                         Err(_) => return stream.refuse(Refusal::BadRequest).await,
                     }
                 }
+                ToRack::Fetch { from, .. } => return hand_over(stream, from).await,
                 _ => ToBox::Seen { now: self.clock.now() },
             };
             stream.send(&answer).await.unwrap();

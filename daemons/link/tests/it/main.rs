@@ -9,6 +9,7 @@ mod centre;
 mod crowd;
 mod dates;
 mod enrolment;
+mod fetch;
 mod garbage;
 mod paths;
 mod renewal;

@@ -38,8 +38,10 @@ impl Rack {
         std::fs::create_dir_all(dir)?;
         let (console, link) = (free_tcp(console)?, free_udp()?);
         let addresses: Vec<_> = hosts.iter().map(|host| format!("{host}:{link}")).collect();
+        // Nobody signs what tests roll out.
+        let keys = dir.join("image-keys.gpg");
         let config = format!(
-            "centre = \"示范指挥中心\"\nstate-dir = {dir:?}\n[link]\nlisten = \"0.0.0.0:{link}\"\n\
+            "centre = \"示范指挥中心\"\nstate-dir = {dir:?}\nupdate-keys = {keys:?}\n[link]\nlisten = \"0.0.0.0:{link}\"\n\
              addresses = {addresses:?}\n[console]\nlisten = \"127.0.0.1:{console}\"\nplain-http = true\n"
         );
         write(&dir.join("desk.toml"), &config)?;

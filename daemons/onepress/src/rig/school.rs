@@ -208,6 +208,8 @@ impl Way {
 fn config(plan: &Plan, programs: &Programs, dir: &Path, line: &Path) -> String {
     let board = programs.board("simulated");
     let (ticket, control) = (dir.join("ticket"), dir.join("button.sock"));
+    // Whatever this computer is, it is not what a test updates.
+    let appliance = dir.join("appliance");
     let ways: String = plan.ways.iter().map(Way::config).collect();
     let (gate, office) = (plan.gate_repeat_s, plan.office_repeat_s);
     format!(
@@ -215,6 +217,7 @@ fn config(plan: &Plan, programs: &Programs, dir: &Path, line: &Path) -> String {
 state-dir = {dir:?}
 ticket = {ticket:?}
 control = {control:?}
+appliance = {appliance:?}
 [devices]
 buttons = {line:?}
 {ways}[[point]]

@@ -8,8 +8,9 @@ use super::place::Place;
 use super::record::{Outcome, Record, Settled};
 use super::trial::on_trial;
 use super::tryboot::{self, Pi};
-use super::version::Release;
+use super::version::{Release, Version};
 use super::{Failure, sysupdate};
+use alarm::rollout::State;
 use anyhow::Context;
 use std::path::Path;
 
@@ -45,11 +46,21 @@ pub fn apply(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release>
     let bundle = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let refused = result.as_ref().err().map(|error| format!("{error:#}"));
     let (mut record, _) = place.record()?;
+    let version = result.as_ref().ok().map(|release| release.version.clone()).or_else(|| named(&bundle));
+    if let Some(version) = version {
+        let state = if refused.is_some() { State::Refused } else { State::Staged };
+        record.tell(&version, state, refused.clone().unwrap_or_default());
+    }
     record.last = Some(Outcome { bundle, refused });
     match (&result, place.remember(&record)) {
         (Ok(_), Err(error)) => Err(error),
         (Ok(_) | Err(_), Ok(()) | Err(_)) => result,
     }
+}
+
+/// The version in a bundle's own name, `onepress-<profile>_<version>.bundle`: what was meant, when nothing could be read.
+fn named(bundle: &str) -> Option<Version> {
+    bundle.strip_suffix(".bundle")?.rsplit_once('_')?.1.parse().ok()
 }
 
 fn put_on(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release> {

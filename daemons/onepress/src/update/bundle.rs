@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::tar::{self, Archive, Member};
 use crate::flash::readable;
 use crate::signed::{self, SIGNATURE, SUMS, hex};
+use ::bundle::look::{Bad, Beginning};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -14,8 +15,6 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Longest list, and longest signature: a few keys' signatures are some kilobytes.
-const SIGNED_MAX: u64 = 64 << 10;
 /// Largest file: twice the slot of a root file system, unpacked.
 const MEMBER_MAX: u64 = 1 << 30;
 /// What stays free while an update lies unpacked: presses and faults go on being spooled there.
@@ -42,17 +41,15 @@ impl Bundle {
         let file = File::open(path).with_context(|| format!("the bundle {}", path.display()))?;
         let length = file.metadata()?.len();
         let mut archive = Archive::new(BufReader::with_capacity(CHUNK, file));
-        for name in [SUMS, SIGNATURE] {
-            let member = archive.member().map_err(Failure::Archive)?;
-            let member = member.filter(|member| member.name == name && member.size <= SIGNED_MAX);
-            let member =
-                member.ok_or_else(|| Failure::Signature(format!("it does not begin with {name}")))?;
-            let mut bytes = Vec::new();
-            (&mut archive)
-                .take(member.size)
-                .read_to_end(&mut bytes)
-                .map_err(tar::Bad::from)
-                .map_err(Failure::Archive)?;
+        let beginning = Beginning::read(&mut archive).map_err(|bad| match bad {
+            Bad::Archive(bad) => Failure::Archive(bad),
+            bad @ (Bad::Beginning(_)
+            | Bad::Sums(_)
+            | Bad::NoUpdate(_)
+            | Bad::Signature(_)
+            | Bad::Damaged(_)) => Failure::Signature(bad.to_string()),
+        })?;
+        for (name, bytes) in [(SUMS, &beginning.sums), (SIGNATURE, &beginning.signature)] {
             fs::write(scratch.join(name), bytes).map_err(|error| space_or(error, name))?;
         }
         let sums = signed::check(&scratch.join(SUMS), &scratch.join(SIGNATURE), keys);

@@ -139,9 +139,9 @@ pub fn decide(contents: &Contents, appliance: &Appliance) -> Result<(), Refusal>
 
 #[cfg(test)]
 mod tests {
-    use super::super::contents::tests::{listed, names};
     use super::super::record::Staged;
     use super::*;
+    use ::bundle::made::{listed, names};
     use proptest::prelude::*;
 
     fn version(text: &str) -> Version {

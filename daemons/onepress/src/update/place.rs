@@ -7,6 +7,7 @@ use super::version::Release;
 use anyhow::Context;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longest record: its lists are bounded.
@@ -131,6 +132,8 @@ impl Place {
             fs::create_dir_all(self.state())?;
             let mut file = File::create(&new)?;
             file.write_all(&serde_json::to_vec_pretty(record)?)?;
+            // The box's daemon, which is not root, tells the centre what is in it.
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
             file.sync_all()?;
             fs::rename(&new, &path)?;
             Ok(File::open(self.state())?.sync_all()?)
@@ -151,6 +154,8 @@ mod tests {
         let record = Record { floor: Some("3".parse().unwrap()), ..Record::default() };
         place.remember(&record).unwrap();
         assert_eq!(place.record().unwrap(), (record, false));
+        let mode = fs::metadata(place.state().join("state.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644, "the box's daemon reads it");
         fs::write(place.state().join("state.json"), "{\"floor\": \"x\"}").unwrap();
         assert_eq!(place.record().unwrap(), (Record::default(), true));
     }

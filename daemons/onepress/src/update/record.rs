@@ -8,6 +8,7 @@
 //! ```
 
 use super::version::Version;
+use alarm::rollout::{self, State};
 use serde::{Deserialize, Serialize};
 
 /// Most versions remembered as failed; a fleet that failed so often has other worries.
@@ -29,6 +30,9 @@ pub struct Record {
     /// What came of the last bundle that was offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Outcome>,
+    /// The same for the centre, and how the version fared that was put on. The box's daemon reads it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<rollout::Outcome>,
 }
 
 /// A version in the other slot.
@@ -87,13 +91,23 @@ impl Record {
         self.staged = None;
     }
 
+    /// What the centre is to hear.
+    pub fn tell(&mut self, version: &Version, state: State, reason: String) {
+        let number = self.outcome.as_ref().map_or(1, |before| before.number + 1);
+        self.outcome = Some(rollout::Outcome { number, version: version.clone(), state, reason });
+    }
+
     /// A boot of `running` has become healthy.
     pub fn settle(&mut self, running: &Version, boot: &str) -> Settled {
         let settled = self.settled(running, boot);
+        if let Settled::Updated(version) = &settled {
+            self.tell(version, State::Healthy, String::new());
+        }
         if !matches!(settled, Settled::Waits(_)) {
             self.staged = None;
         }
         if let Settled::RolledBack(version) = &settled {
+            self.tell(version, State::RolledBack, "it was started and did not become healthy".into());
             self.failed.retain(|failed| failed != version);
             self.failed.push(version.clone());
             let excess = self.failed.len().saturating_sub(FAILED_MAX);
@@ -151,6 +165,12 @@ mod tests {
             assert_eq!(record.staged.is_some(), stays, "{settled:?}");
             assert_eq!(record.floor, Some(v(running)));
             assert_eq!(record.failed.is_empty(), !matches!(settled, Settled::RolledBack(_)));
+            let told = match &settled {
+                Settled::Updated(_) => Some(State::Healthy),
+                Settled::RolledBack(_) => Some(State::RolledBack),
+                Settled::CutOff(_) | Settled::Waits(_) | Settled::Nothing => None,
+            };
+            assert_eq!(record.outcome.map(|outcome| outcome.state), told, "{settled:?}");
         }
     }
 
@@ -180,6 +200,13 @@ mod tests {
         let mut record = Record::default();
         record.begin(&version("2"), "a");
         record.last = Some(Outcome { bundle: "b".into(), refused: Some("no".into()) });
+        record.tell(&version("2"), State::Refused, "no".into());
+        record.tell(&version("2"), State::Refused, "no".into());
+        assert_eq!(
+            record.outcome.as_ref().map(|outcome| outcome.number),
+            Some(2),
+            "the same again is another"
+        );
         assert_eq!(serde_json::from_str::<Record>(&serde_json::to_string(&record).unwrap()).unwrap(), record);
         assert_eq!(serde_json::from_str::<Record>("{}").unwrap(), Record::default());
         assert!(serde_json::from_str::<Record>(r#"{"floor":"3","newer":1}"#).unwrap().floor.is_some());

@@ -2,8 +2,8 @@
 // cannot send.
 
 import type {
-  Account, Announcement, Appliance, Close, Hold, Incident, Line, Me, NewAccount, NewBox, NewLoop, NewName, NewSetup,
-  NewWatch, Pass, Problem, Role, Setup, SignIn, Site, Snapshot, State, Ticket,
+  Account, Announcement, Appliance, Bundle, Close, Hold, Incident, Line, Me, NewAccount, NewBox, NewLoop, NewName,
+  NewRollout, NewSetup, NewWatch, Pass, Problem, Role, Rollout, Setup, SignIn, Site, Snapshot, State, Ticket,
 } from './types';
 
 /** The desk said no, or did not answer at all (`offline`). */
@@ -43,6 +43,25 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
     throw new Refusal(0, 'offline', String(error));
   }
   return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+/** Sends a large file and tells how much of it has gone; `fetch` cannot. The desk looks at all of it before it answers. */
+function upload<T>(path: string, file: Blob, progress: (sent: number) => void): Promise<T> {
+  return new Promise((done, refuse) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', `/api/${path}`);
+    request.setRequestHeader('x-onepress', '1');
+    request.setRequestHeader('content-type', 'application/x-tar');
+    request.responseType = 'json';
+    request.upload.onprogress = (event) => progress(event.loaded);
+    request.onerror = () => refuse(new Refusal(0, 'offline', 'the upload was cut off'));
+    request.onload = () => {
+      const said = (request.response ?? {}) as Partial<Problem>;
+      if (request.status < 300) return done(request.response as T);
+      refuse(new Refusal(request.status, said.error ?? 'unexpected', said.detail ?? `HTTP ${request.status}`));
+    };
+    request.send(file);
+  });
 }
 
 const get = <T>(path: string) => ask<T>('GET', path);
@@ -101,6 +120,13 @@ export const api = {
   },
   beginLoop: (id: number, sha256: string) => post<Incident>(`incidents/${id}/loop`, { sha256 } satisfies NewLoop),
   endLoop: (id: number, broken: boolean) => remove<Incident>(`incidents/${id}/loop${broken ? '?broken=true' : ''}`),
+
+  addBundle: (file: Blob, progress: (sent: number) => void) => upload<Bundle>('bundles', file, progress),
+  removeBundle: (sha256: string) => remove<unknown>(`bundles/${name(sha256)}`),
+  beginRollout: (rollout: NewRollout) => post<Rollout>('rollout', rollout),
+  pauseRollout: () => post<Rollout>('rollout/pause'),
+  resumeRollout: () => post<Rollout>('rollout/resume'),
+  endRollout: () => remove<Rollout>('rollout'),
 
   accounts: () => get<Account[]>('accounts'),
   addAccount: (user: string, person: string, role: Role, password: string) =>

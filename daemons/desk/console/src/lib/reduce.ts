@@ -1,6 +1,6 @@
 // The state of the centre as this screen has it, and how each server-sent event changes it. Pure.
 
-import type { Announcement, Appliance, Fault, Figures, Incident, Seat, Site, State } from './types';
+import type { Announcement, Appliance, Bundle, Fault, Figures, Incident, Rollout, Seat, Site, State } from './types';
 
 export type Change =
   | { type: 'state'; data: State }
@@ -11,10 +11,14 @@ export type Change =
   | { type: 'faults'; data: Fault[] }
   | { type: 'figures'; data: Figures }
   | { type: 'announcements'; data: Announcement[] }
+  | { type: 'bundles'; data: Bundle[] }
+  | { type: 'rollout'; data: Rollout | null }
   | { type: 'tick'; data: { seq: number; now: number } };
 
 /** Names of the events that carry data; `reload` does not. */
-export const CHANGES = ['incident', 'box', 'site', 'seats', 'faults', 'figures', 'announcements', 'tick'] as const;
+export const CHANGES = [
+  'incident', 'box', 'site', 'seats', 'faults', 'figures', 'announcements', 'bundles', 'rollout', 'tick',
+] as const;
 
 /** The next state. Everything but a whole state is ignored until a whole state is there. */
 export function reduce(state: State | null, change: Change): State | null {
@@ -35,6 +39,10 @@ export function reduce(state: State | null, change: Change): State | null {
       return { ...state, figures: change.data };
     case 'announcements':
       return { ...state, announcements: change.data };
+    case 'bundles':
+      return { ...state, bundles: change.data };
+    case 'rollout':
+      return { ...state, rollout: change.data };
     case 'tick':
       return { ...state, seq: change.data.seq, now: change.data.now };
   }

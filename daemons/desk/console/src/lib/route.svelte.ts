@@ -2,11 +2,13 @@
 
 import type { May } from './types';
 
-export const VIEWS = ['seat', 'mosaic', 'sites', 'closed', 'announcements', 'accounts'] as const;
+export const VIEWS = ['seat', 'mosaic', 'sites', 'closed', 'announcements', 'updates', 'accounts'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What one must be allowed to do to see a screen; absent: everybody. */
-export const NEEDS: Partial<Record<View, May>> = { mosaic: 'acknowledge', announcements: 'announce', accounts: 'accounts' };
+export const NEEDS: Partial<Record<View, May>> = {
+  mosaic: 'acknowledge', announcements: 'announce', updates: 'update', accounts: 'accounts',
+};
 
 function fromAddress(): View {
   return VIEWS.find((view) => location.hash === `#/${view}`) ?? 'seat';

@@ -8,7 +8,7 @@ export type Mode = 'silent' | 'ordinary';
 export type Role = 'auxiliary' | 'regular' | 'supervisor' | 'commander' | 'technician' | 'administrator';
 export type May =
   | 'acknowledge' | 'answer' | 'transfer' | 'progress' | 'close' | 'test' | 'register' | 'enrol' | 'accounts'
-  | 'watch' | 'hold' | 'announce';
+  | 'watch' | 'hold' | 'announce' | 'update';
 export type Light = 'off' | 'steady' | 'flashing';
 
 export interface State {
@@ -22,6 +22,8 @@ export interface State {
   faults: Fault[];
   figures: Figures;
   announcements: Announcement[];
+  bundles: Bundle[];
+  rollout: Rollout | null;
 }
 
 export interface Incident {
@@ -91,6 +93,7 @@ export interface Appliance {
   faults: Fault[];
   waiting: number;
   software: string | null;
+  image: Software | null;
   certificate_until: number | null;
   shown: Shown | null;
   commission: Commission | null;
@@ -349,4 +352,48 @@ export interface NewLoop {
 
 export interface NewName {
   name: string;
+}
+
+// Updates: the shapes of the desk's view/updates.rs.
+
+export interface Bundle {
+  sha256: string;
+  image: string;
+  version: string;
+  bytes: number;
+  signature: 'good' | 'unchecked';
+  added: number;
+  by: string;
+}
+
+export interface NewRollout {
+  version: string;
+  box: string | null;
+  site: string | null;
+}
+
+export interface Rollout {
+  version: string;
+  mood: 'running' | 'paused' | 'halted' | 'ended';
+  box: string | null;
+  site: string | null;
+  began: number;
+  by: string;
+  ended: number | null;
+  ended_by: string | null;
+  boxes: Updating[];
+}
+
+export interface Updating {
+  box: string;
+  is: string;
+  runs: string | null;
+  fetched: number;
+  bytes: number;
+  reason: string | null;
+}
+
+export interface Software {
+  image: string;
+  version: string;
 }

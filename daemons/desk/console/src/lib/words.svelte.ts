@@ -5,7 +5,7 @@ import type { Refusal } from './api';
 import type { Incident, Site } from './types';
 
 /** Refusals whose detail a person needs: how long, which field. */
-const WITH_DETAIL = ['locked-out', 'bad-request', 'conflict', 'weak-password', 'unexpected'];
+const WITH_DETAIL = ['locked-out', 'bad-request', 'conflict', 'weak-password', 'unexpected', 'no-bundle', 'no-space', 'downgrade'];
 
 export function refusalText(refusal: Refusal): string {
   const text = word('refusal', refusal.error);

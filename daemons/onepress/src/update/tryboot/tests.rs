@@ -3,7 +3,7 @@
 use super::disk::{Disk, Durable};
 use super::plan::{Autoboot, Commit, Slot};
 use crate::flash::partition::{BLOCK, Place, Window};
-use crate::update::tar::tests::archive;
+use ::bundle::made::archive;
 use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -118,7 +118,7 @@ fn header(block: &[u8; BLOCK]) -> Result<Option<Member>, Bad> {
 }
 
 /// The sum of all bytes, those of the sum itself taken as blanks.
-fn check_sum(block: &[u8; BLOCK]) -> u64 {
+pub(crate) fn check_sum(block: &[u8; BLOCK]) -> u64 {
     let of = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
     of(&block[..148]) + 8 * u64::from(b' ') + of(&block[156..])
 }
@@ -141,33 +141,10 @@ pub fn plain(name: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::made::{archive, head};
     use proptest::prelude::*;
-
-    /// A header as `tar --format=ustar` writes it.
-    pub(crate) fn head(name: &str, size: u64, kind: u8) -> [u8; BLOCK] {
-        let mut block = [0; BLOCK];
-        block[..name.len()].copy_from_slice(name.as_bytes());
-        block[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
-        block[156] = kind;
-        block[257..265].copy_from_slice(b"ustar\x0000");
-        let sum = check_sum(&block);
-        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        block
-    }
-
-    /// A whole archive.
-    pub(crate) fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (name, body) in members {
-            bytes.extend(head(name, body.len() as u64, b'0'));
-            bytes.extend(*body);
-            bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
-        }
-        bytes.resize(bytes.len() + 2 * BLOCK, 0);
-        bytes
-    }
 
     fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Bad> {
         let (mut archive, mut found) = (Archive::new(bytes), Vec::new());

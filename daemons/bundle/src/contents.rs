@@ -10,9 +10,9 @@
 //!
 //! The partition uuids are the two halves of the root hash, which is how the initrd finds both partitions.
 
-use super::tar::plain;
-use super::version::{Profile, Release, Version};
+use crate::release::{Profile, Release, Version};
 use crate::signed::Sums;
+use crate::tar::plain;
 use std::fmt;
 
 /// Most files of a bundle: the four above, and some lists of what is inside.
@@ -167,25 +167,10 @@ impl fmt::Display for Part {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::made::{UUID, listed, names};
     use proptest::prelude::*;
-
-    pub(crate) const UUID: &str = "8a3f2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c";
-
-    /// The list of files of these names.
-    pub(crate) fn listed(names: &[String]) -> Sums {
-        let lines: String = names.iter().map(|name| format!("{:064}  {name}\n", 1)).collect();
-        Sums::parse(&lines).unwrap()
-    }
-
-    /// The files of an update.
-    pub(crate) fn names(release: &str, ends: &[&str]) -> Vec<String> {
-        let mut names: Vec<_> =
-            ["root", "verity"].iter().map(|part| format!("{release}_{UUID}.{part}.raw.xz")).collect();
-        names.extend(ends.iter().map(|end| format!("{release}{end}")));
-        names
-    }
 
     #[test]
     fn an_update_by_its_names() {
