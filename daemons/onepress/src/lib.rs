@@ -8,5 +8,6 @@ pub mod control;
 pub mod flash;
 pub mod health;
 pub mod rig;
+pub mod sealing;
 pub mod signed;
 pub mod update;

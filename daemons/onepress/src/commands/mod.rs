@@ -8,6 +8,7 @@ pub mod install;
 pub mod journal;
 pub mod press;
 mod screen;
+pub mod seal;
 pub mod site;
 pub mod status;
 pub mod update;
