@@ -132,6 +132,7 @@ impl Keeper {
         for bind in &self.binds {
             match client::enrol(ticket, bind, &self.dir).await {
                 Ok(identity) => {
+                    self.unusable.send_replace(None);
                     self.publish(identity);
                     remove(&self.ticket);
                     return LOOK_EVERY;
