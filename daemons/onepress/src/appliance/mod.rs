@@ -4,3 +4,4 @@ pub mod choose;
 pub mod copy;
 pub mod install;
 pub mod site;
+pub mod technician;

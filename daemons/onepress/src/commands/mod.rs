@@ -11,6 +11,7 @@ mod screen;
 pub mod seal;
 pub mod site;
 pub mod status;
+pub mod technician;
 pub mod update;
 
 use std::io::Write;
