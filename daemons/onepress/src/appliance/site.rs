@@ -12,6 +12,8 @@
 //! [install]
 //! disk = "nvme0n1"               # where there are several
 //! erase = true                   # over an installation that is there
+//! [lamp]
+//! led = "green:status"           # without it: the first status light that is known
 //! [technician]                   # without it nobody can log in, ever
 //! keys = ["ssh-ed25519 AAAA... li"]   # who may become root on the serial line, by a signature
 //! [button]                       # and camera, desk, relay, wall: what /etc/onepress/button.toml is to be
@@ -39,6 +41,8 @@ pub struct Site {
     time: Time,
     /// What the installer is told.
     pub install: Install,
+    /// What shows how the installation stands.
+    pub lamp: Lamp,
     technician: Technician,
     button: Option<toml::Table>,
     camera: Option<toml::Table>,
@@ -71,6 +75,14 @@ struct Network {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Time {
     servers: Vec<String>,
+}
+
+/// What shows how the installation stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lamp {
+    /// The light, as the kernel names it in `/sys/class/leds`.
+    pub led: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -124,6 +136,7 @@ impl Site {
             return Err(Wrong::new("time.servers", "are more than four", "give at most four"));
         }
         self.time.servers.iter().try_for_each(|name| word("time.servers", name))?;
+        self.lamp.led.iter().try_for_each(|name| word("lamp.led", name))?;
         self.technicians().map(drop)
     }
 
@@ -292,6 +305,7 @@ mod tests {
             ("[time]\nservers = ['a b']", "time.servers"),
             ("[time]\nservers = ['a', 'b', 'c', 'd', 'e']", "time.servers"),
             ("[doorbell]", "doorbell"),
+            ("[lamp]\nled = '../../power'", "lamp.led"),
             ("[technician]\nkeys = ['ssh-ed25519 AAAA li']", "technician.keys"),
             ("[technician]\npassword = 'x'", "password"),
             ("[install]\ndisc = 'sda'", "disc"),
