@@ -21,7 +21,7 @@ ours = $(foreach one,$(1),$(if $(strip $(foreach name,$(elsewhere),$(findstring 
 INSTALLED_UNITS := $(call ours,$(wildcard systemd/*.service systemd/*.socket systemd/*.target systemd/*.path))
 INSTALLED_DROPINS := $(call ours,$(wildcard systemd/*.d/*.conf))
 # Units that are no daemons: the same files for all of them say how they live.
-INSTALLED_JOBS := onepress-health.service onepress-update.service onepress-update-.service
+INSTALLED_JOBS := onepress-health.service onepress-seal.service onepress-update.service onepress-update-.service
 INSTALLED_RULES := $(wildcard udev/*.rules)
 INSTALLED_EXAMPLES := $(wildcard daemons/*/*.toml.example)
 INSTALLED_BOARDS := $(wildcard hw/boards/*.toml)

@@ -169,7 +169,13 @@ fn a_class_of_devices_that_a_driver_brings_is_there_before_the_daemons() {
 #[test]
 fn a_job_lives_as_a_job() {
     let installed = with_the_machine_s_own_units();
-    for job in ["onepress-health", "onepress-update", "onepress-update-settle", "onepress-update-abandon"] {
+    for job in [
+        "onepress-health",
+        "onepress-seal",
+        "onepress-update",
+        "onepress-update-settle",
+        "onepress-update-abandon",
+    ] {
         let more = installed.at(&format!("{UNITS}/{job}.service.d/20-probe.conf"));
         std::fs::create_dir_all(more.parent().expect("a folder")).expect("made");
         std::fs::write(&more, "[Service]\nType=oneshot\n").expect("written");

@@ -1,9 +1,8 @@
 use alarm::chain::Head;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use seal::{Seal, Unread};
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A key file that cannot be used.
@@ -20,6 +19,17 @@ pub enum BadKey {
     /// Its content is not a key.
     #[error("journal key {0} is damaged: restore it from the backup; without it new heads cannot be signed")]
     Damaged(String),
+    /// Another machine sealed it.
+    #[error(
+        "journal key {path} is sealed and cannot be opened here ({why}): give the rack its key back with \
+         `onepress seal --restore`, or the file from a backup"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+        /// Why not.
+        why: seal::Locked,
+    },
 }
 
 /// The key that signs where the journal ends (Ed25519, RFC 8032).
@@ -32,7 +42,8 @@ pub struct HeadKey {
 pub struct PublicKey(Vec<u8>);
 
 impl HeadKey {
-    /// Reads the key at `path` (PKCS#8), or makes one there (mode 0600) with its public half beside it (`.pub`).
+    /// Reads the key at `path` (PKCS#8, sealed where the machine has a key for that), or makes one there (mode 0600) with
+    /// its public half beside it (`.pub`).
     ///
     /// # Errors
     /// [`BadKey`] names the file.
@@ -40,7 +51,7 @@ impl HeadKey {
         if !path.exists() {
             make(path)?;
         }
-        let bytes = fs::read(path).map_err(|source| io(path, source))?;
+        let bytes = read(path)?;
         let pair =
             Ed25519KeyPair::from_pkcs8(&bytes).map_err(|_| BadKey::Damaged(path.display().to_string()))?;
         Ok(Self { pair })
@@ -83,14 +94,15 @@ fn make(path: &Path) -> Result<(), BadKey> {
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref())
         .map_err(|_| BadKey::Damaged(path.display().to_string()))?;
     let public = path.with_extension("pub");
-    write(&public, pair.public_key().as_ref(), 0o644).map_err(|source| io(&public, source))?;
-    write(path, pkcs8.as_ref(), 0o600).map_err(|source| io(path, source))
+    seal::replace(&public, pair.public_key().as_ref(), 0o644).map_err(|source| io(&public, source))?;
+    seal::write(path, pkcs8.as_ref(), Seal::of_this_process()).map_err(|source| io(path, source))
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
+fn read(path: &Path) -> Result<Vec<u8>, BadKey> {
+    let absent = || io(path, std::io::ErrorKind::NotFound.into());
+    match seal::read(path, Seal::of_this_process()) {
+        Ok(bytes) => bytes.ok_or_else(absent),
+        Err(Unread::File(source)) => Err(io(path, source)),
+        Err(Unread::Locked(why)) => Err(BadKey::Locked { path: path.display().to_string(), why }),
+    }
 }

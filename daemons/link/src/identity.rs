@@ -8,8 +8,10 @@ use alarm::Wall;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use seal::{Opened, Seal};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,13 +29,13 @@ impl Key {
     }
 
     /// The key of an enrolment that is under way, kept in `enrol-key.pem`: when the answer to the ticket is lost,
-    /// the same key may ask again.
+    /// the same key may ask again. One that is sealed and cannot be opened here is lost as well.
     ///
     /// # Errors
     /// [`StateError`].
     pub fn pending(dir: &Path) -> Result<Self, StateError> {
         let path = dir.join(PENDING);
-        if let Some(pem) = state::read_text(&path)? {
+        if let Some(pem) = state::unless_locked(state::read_text(&path))? {
             let pair = KeyPair::from_pem(&pem).map_err(|error| StateError::damaged(&path, error))?;
             return Ok(Self(Arc::new(pair)));
         }
@@ -69,6 +71,8 @@ impl fmt::Debug for Key {
 
 const PENDING: &str = "enrol-key.pem";
 const FILE: &str = "identity.json";
+/// Under which name the key in it is sealed.
+const KEY: &str = "identity.json#key";
 
 /// An enrolled box.
 #[derive(Clone, Debug)]
@@ -116,16 +120,27 @@ impl Identity {
         Ok(Self { key, leaf, chain, racks })
     }
 
-    /// Reads `identity.json` from the directory; `None` when the box is not enrolled yet.
+    /// Reads `identity.json` from the directory; `None` when the box is not enrolled yet. A key that lies in it plain is
+    /// sealed, where the machine has something to seal it with.
     ///
     /// # Errors
-    /// [`StateError`] when it is there and cannot be used.
+    /// [`StateError`] when it is there and cannot be used; [`StateError::is_locked`] when another machine sealed it.
     pub fn load(dir: &Path) -> Result<Option<Self>, StateError> {
+        Self::load_with(dir, Seal::of_this_process())
+    }
+
+    fn load_with(dir: &Path, seal: &Seal) -> Result<Option<Self>, StateError> {
         let path = dir.join(FILE);
-        let Some(text) = state::read_text(&path)? else { return Ok(None) };
+        let Some(text) = state::read_open(&path)? else { return Ok(None) };
         let stored: Stored =
             serde_json::from_str(&text).map_err(|error| StateError::damaged(&path, error))?;
-        stored.read().map(Some).map_err(|why| StateError::damaged(&path, why))
+        let key = seal.open(KEY, stored.key.as_bytes()).map_err(|why| StateError::locked(&path, why))?;
+        let plain = matches!(key, Opened::Plain(_));
+        let identity = stored.read(key.into_secret()).map_err(|why| StateError::damaged(&path, why))?;
+        if plain && seal.is_on() {
+            seal::tell(&path, identity.write(&path, seal));
+        }
+        Ok(Some(identity))
     }
 
     /// Writes `identity.json`, which the daemon's group may read: the cameras of a box are the same box. Forgets the
@@ -134,15 +149,24 @@ impl Identity {
     /// # Errors
     /// [`StateError`].
     pub fn store(&self, dir: &Path) -> Result<(), StateError> {
+        let path = dir.join(FILE);
+        self.write(&path, Seal::of_this_process())
+            .map_err(|error| StateError::file("write", &path, error))?;
+        state::remove(&dir.join(PENDING))
+    }
+
+    /// Racks and certificates stay readable: `onepress site` asks the racks for the time before anything is unsealed.
+    fn write(&self, path: &Path, seal: &Seal) -> io::Result<()> {
+        let key = seal.close(KEY, self.key.0.serialize_pem().as_bytes());
         let stored = Stored {
             racks: self.racks.clone(),
             chain: ca::to_wire(&self.chain),
-            key: self.key.0.serialize_pem(),
+            key: String::from_utf8_lossy(&key).into_owned(),
         };
         let text = serde_json::to_vec_pretty(&stored).expect("text always fits JSON");
-        state::write(&dir.join(FILE), &text)?;
-        share(&dir.join(FILE));
-        state::remove(&dir.join(PENDING))
+        seal::replace(path, &text, 0o600)?;
+        share(path);
+        Ok(())
     }
 
     /// Who the box is.
@@ -216,7 +240,7 @@ fn share(path: &Path) {
     }
 }
 
-/// The file. Fields that a newer version adds are ignored.
+/// The file. Fields that a newer version adds are ignored. The key is PEM, or that sealed.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Stored {
@@ -226,8 +250,9 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(self) -> Result<Identity, String> {
-        let pair = KeyPair::from_pem(&self.key).map_err(|error| error.to_string())?;
+    fn read(self, key: Vec<u8>) -> Result<Identity, String> {
+        let key = String::from_utf8(key).map_err(|error| error.to_string())?;
+        let pair = KeyPair::from_pem(&key).map_err(|error| error.to_string())?;
         let chain = chain_from_base64(&self.chain).ok_or("the chain is not base64")?;
         Identity::assemble(Key(Arc::new(pair)), chain, self.racks).map_err(|error| error.to_string())
     }
@@ -242,6 +267,7 @@ pub(crate) fn chain_from_base64(chain: &[String]) -> Option<Vec<CertificateDer<'
 mod tests {
     use super::*;
     use crate::ca::{Ca, Request};
+    use std::fs;
 
     const NOW: Wall = Wall::from_millis(1_800_000_000_000);
 
@@ -276,6 +302,32 @@ mod tests {
         assert_eq!((read.name(), read.racks()), (&gate(), &racks[..]));
         assert_eq!(read.fingerprint(), identity.fingerprint());
         assert_eq!(read.root_fingerprint(), ca.fingerprint());
+    }
+
+    #[test]
+    fn a_key_that_lay_plain_is_sealed_and_opens_on_this_machine_only() {
+        let Issued { ca, key, chain } = issued();
+        let dir = tempfile::tempdir().unwrap();
+        let racks = vec!["10.0.0.1:4110".to_owned()];
+        let identity = Identity::new(key, chain, ca.fingerprint(), &gate(), racks).unwrap();
+        let path = dir.path().join(FILE);
+        identity.write(&path, &Seal::none()).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().contains("PRIVATE KEY"));
+
+        let here = Seal::with_key(&[7; 32]);
+        for _ in 0..2 {
+            let read = Identity::load_with(dir.path(), &here).unwrap().unwrap();
+            assert_eq!(read.fingerprint(), identity.fingerprint());
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("PRIVATE") && text.contains("10.0.0.1:4110"), "{text}");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        for elsewhere in [Seal::with_key(&[8; 32]), Seal::none()] {
+            let error = Identity::load_with(dir.path(), &elsewhere).unwrap_err();
+            assert!(error.is_locked(), "{error}");
+            let told = error.to_string();
+            assert!(told.contains(FILE) && told.contains("new ticket"), "{told}");
+        }
     }
 
     #[test]

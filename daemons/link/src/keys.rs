@@ -20,13 +20,14 @@ const RESET_PAUSE: Duration = Duration::ZERO;
 pub struct Keys([u8; 32]);
 
 impl Keys {
-    /// Loads `link.key` from the directory, or makes it.
+    /// Loads `link.key` from the directory, or makes it. One that is sealed and cannot be opened here is made anew: the
+    /// other side then takes seconds longer to notice this restart, and no more.
     ///
     /// # Errors
     /// [`StateError`] when the directory cannot be written, or the file is not 32 bytes.
     pub fn open(dir: &Path) -> Result<Self, StateError> {
         let path = dir.join("link.key");
-        match state::read(&path)? {
+        match state::unless_locked(state::read(&path))? {
             Some(bytes) => {
                 bytes.try_into().map(Self).map_err(|_| StateError::damaged(&path, "it must have 32 bytes"))
             }

@@ -48,13 +48,14 @@ pub enum PassKeyError {
 }
 
 impl PassKey {
-    /// Reads `pass.key` (PKCS#8, base64) in the directory, or makes it.
+    /// Reads `pass.key` (PKCS#8, base64) in the directory, or makes it. One that is sealed and cannot be opened here is
+    /// made anew: passes are good for minutes, and the relay is told the public half at every connection.
     ///
     /// # Errors
     /// [`PassKeyError`].
     pub fn open(dir: &Path) -> Result<Self, PassKeyError> {
         let path = dir.join("pass.key");
-        if let Some(text) = state::read_text(&path)? {
+        if let Some(text) = state::unless_locked(state::read_text(&path))? {
             let der = BASE64_STANDARD.decode(text.trim()).map_err(|why| StateError::damaged(&path, why))?;
             let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|why| StateError::damaged(&path, why))?;
             return Ok(Self(pair));

@@ -8,6 +8,7 @@ pub mod control;
 pub mod flash;
 pub mod health;
 pub mod rig;
+pub mod sealing;
 pub mod update;
 
 pub use bundle::signed;

@@ -1,7 +1,9 @@
 //! `onepress`: what a technician types.
 
 use clap::{Parser, Subcommand};
-use onepress::commands::{demo, enrol, flash, health, install, journal, press, site, status, update};
+use onepress::commands::{
+    demo, enrol, flash, health, install, journal, press, seal, site, status, technician, update,
+};
 use std::process::ExitCode;
 
 /// Police-alarm appliances: demo, press, enrol, status, health, flash, update, journal.
@@ -33,6 +35,10 @@ enum Command {
     Install(install::Arguments),
     /// Make this appliance what site.toml says
     Site(site::Arguments),
+    /// Give the daemons the key that seals their private keys
+    Seal(seal::Arguments),
+    /// Let a technician in on the serial line, by a signature
+    Technician(technician::Arguments),
     /// Look after a journal
     #[command(subcommand)]
     Journal(journal::Command),
@@ -49,7 +55,9 @@ fn main() -> ExitCode {
         Command::Update(command) => update::run(&command),
         Command::Install(arguments) => install::run(&arguments),
         Command::Site(arguments) => site::run(&arguments),
+        Command::Seal(arguments) => seal::run(&arguments),
+        Command::Technician(arguments) => technician::run(&arguments),
         Command::Journal(command) => journal::run(&command),
     };
-    unit::exit_code_by(done, update::code)
+    unit::exit_code_by(done, |error| update::code(error).or_else(|| technician::code(error)))
 }

@@ -102,6 +102,9 @@ pub struct Overview {
     /// Its name, as its certificate has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Why the identity that is there cannot be used, and what helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable: Option<String>,
     /// Every path and whether it is up.
     pub paths: Vec<PathState>,
     /// Every point and what it has settled on.

@@ -124,7 +124,7 @@ impl Button {
         let (halt, halted) = watch::channel(false);
         let (events_in, events) = mpsc::channel(links::EVENTS_MAX);
         let status = watch::Sender::new(Status::default());
-        let enrolled = keeper.enrolled();
+        let (enrolled, unusable) = (keeper.enrolled(), keeper.unusable());
         let update = Update::new(Place::new(&config.appliance, &config.state_dir));
         tasks.spawn("update", update.clone().watch());
         let shared = Shared {
@@ -166,6 +166,7 @@ impl Button {
             lamp,
             status,
             enrolled,
+            unusable,
         };
         let serve = Serve::new(core, clock, wires, &config.points, scan);
         Ok(Parts { serve, tasks, halt, ways: config.paths.len() })

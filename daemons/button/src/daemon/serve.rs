@@ -41,6 +41,8 @@ pub(super) struct Wires {
     pub(super) lamp: Lamp,
     pub(super) status: watch::Sender<Status>,
     pub(super) enrolled: Enrolled,
+    /// Why the identity cannot be used, if it cannot.
+    pub(super) unusable: watch::Receiver<Option<String>>,
 }
 
 pub(super) struct Serve {
@@ -272,6 +274,7 @@ impl Serve {
             software: env!("CARGO_PKG_VERSION").into(),
             enrolled: identity.is_some(),
             name: identity.as_ref().map(|identity| identity.name().to_string()),
+            unusable: self.wires.unusable.borrow().clone(),
             paths: self.wires.outgoing.iter().map(path).collect(),
             points: status.points,
             waiting: status.waiting,

@@ -35,17 +35,17 @@ pub struct Keeper {
     ticket: PathBuf,
     binds: Vec<Bind>,
     identity: watch::Sender<Option<Identity>>,
+    unusable: watch::Sender<Option<String>>,
     nudger: Nudger,
     /// A ticket that the rack will never take.
     hopeless: Option<String>,
-    unusable_told: bool,
 }
 
 impl Keeper {
     /// Loads the identity, if there is one. `binds` are the ways over which a ticket may be shown.
     pub fn open(dir: PathBuf, ticket: PathBuf, binds: Vec<Bind>, nudger: Nudger) -> Self {
-        let identity = watch::Sender::new(None);
-        let mut keeper = Self { dir, ticket, binds, identity, nudger, hopeless: None, unusable_told: false };
+        let (identity, unusable) = (watch::Sender::new(None), watch::Sender::new(None));
+        let mut keeper = Self { dir, ticket, binds, identity, unusable, nudger, hopeless: None };
         keeper.reload();
         keeper
     }
@@ -53,6 +53,11 @@ impl Keeper {
     /// Where others see it.
     pub fn enrolled(&self) -> Enrolled {
         self.identity.subscribe()
+    }
+
+    /// Why the identity that is there cannot be used, with what helps; none when it can, or there is none.
+    pub fn unusable(&self) -> watch::Receiver<Option<String>> {
+        self.unusable.subscribe()
     }
 
     /// Where a renewed one is put.
@@ -84,10 +89,10 @@ impl Keeper {
     fn reload(&mut self) {
         match Identity::load(&self.dir) {
             Ok(Some(found)) => {
-                self.unusable_told = false;
+                self.unusable.send_replace(None);
                 self.publish(found);
             }
-            Ok(None) => {}
+            Ok(None) => drop(self.unusable.send_replace(None)),
             Err(error) => self.tell_unusable(&error),
         }
     }
@@ -101,8 +106,10 @@ impl Keeper {
         }
     }
 
-    fn tell_unusable(&mut self, error: &StateError) {
-        if !std::mem::replace(&mut self.unusable_told, true) {
+    /// Presses are kept all the while, and a ticket that is put there is shown to the rack.
+    fn tell_unusable(&self, error: &StateError) {
+        let why = Some(error.to_string());
+        if self.unusable.send_replace(why.clone()) != why {
             tracing::error!(%error, "the identity cannot be used");
         }
     }
@@ -125,6 +132,7 @@ impl Keeper {
         for bind in &self.binds {
             match client::enrol(ticket, bind, &self.dir).await {
                 Ok(identity) => {
+                    self.unusable.send_replace(None);
                     self.publish(identity);
                     remove(&self.ticket);
                     return LOOK_EVERY;

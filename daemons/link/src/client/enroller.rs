@@ -111,10 +111,17 @@ impl Enroller {
     }
 
     async fn identity_now(&self, beat: &(impl Fn() + Sync)) -> Result<Identity, NotEnrolled> {
-        if let Some(identity) = Identity::load(&self.enrolment.state_dir)? {
-            return Ok(identity);
-        }
-        let ticket = self.read_ticket()?;
+        let locked = match Identity::load(&self.enrolment.state_dir) {
+            Ok(Some(identity)) => return Ok(identity),
+            Ok(None) => None,
+            // Another machine's: a new ticket makes another. Without one it is said what the matter is.
+            Err(error) if error.is_locked() => Some(error),
+            Err(error) => return Err(error.into()),
+        };
+        let ticket = match (self.read_ticket(), locked) {
+            (Err(NotEnrolled::NoTicket { .. }), Some(locked)) => return Err(locked.into()),
+            (ticket, _) => ticket?,
+        };
         self.enrol(&ticket, beat).await
     }
 

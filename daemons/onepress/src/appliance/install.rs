@@ -44,13 +44,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Looks at the stick and at the disks; changes nothing.
+    /// Looks at the stick and at the disks; changes nothing. `seen` hears what the site has on the stick, before a disk is
+    /// chosen.
     ///
     /// # Errors
     /// Why nothing can be installed, with the remedy.
-    pub fn make() -> anyhow::Result<Self> {
+    pub fn make(seen: &mut dyn FnMut(&Given)) -> anyhow::Result<Self> {
         let provision = mount(&by_label(PARTITION)?, "stick", "vfat")?;
         let given = Given::read(&provision)?;
+        seen(&given);
         let stick = disk_of(PARTITION)?;
         let devices: Vec<_> =
             Computer::this().devices().into_iter().filter(|device| device.name != stick).collect();

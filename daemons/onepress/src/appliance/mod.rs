@@ -3,4 +3,6 @@
 pub mod choose;
 pub mod copy;
 pub mod install;
+pub mod lamp;
 pub mod site;
+pub mod technician;

@@ -12,10 +12,15 @@
 //! [install]
 //! disk = "nvme0n1"               # where there are several
 //! erase = true                   # over an installation that is there
+//! [lamp]
+//! led = "green:status"           # without it: the first status light that is known
+//! [technician]                   # without it nobody can log in, ever
+//! keys = ["ssh-ed25519 AAAA... li"]   # who may become root on the serial line, by a signature
 //! [button]                       # and camera, desk, relay, wall: what /etc/onepress/button.toml is to be
 //! board = "/usr/share/onepress/boards/x86-serial.toml"
 //! ```
 
+use super::technician::Keys;
 use serde::Deserialize;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -36,6 +41,9 @@ pub struct Site {
     time: Time,
     /// What the installer is told.
     pub install: Install,
+    /// What shows how the installation stands.
+    pub lamp: Lamp,
+    technician: Technician,
     button: Option<toml::Table>,
     camera: Option<toml::Table>,
     desk: Option<toml::Table>,
@@ -68,6 +76,23 @@ struct Network {
 struct Time {
     servers: Vec<String>,
 }
+
+/// What shows how the installation stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lamp {
+    /// The light, as the kernel names it in `/sys/class/leds`.
+    pub led: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Technician {
+    keys: Vec<String>,
+}
+
+/// Where the service of the serial line finds the keys; without the file it does not start.
+pub const TECHNICIANS: &str = "/run/onepress/technician.keys";
 
 /// A file that is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +135,13 @@ impl Site {
         if self.time.servers.len() > SERVERS_MAX {
             return Err(Wrong::new("time.servers", "are more than four", "give at most four"));
         }
-        self.time.servers.iter().try_for_each(|name| word("time.servers", name))
+        self.time.servers.iter().try_for_each(|name| word("time.servers", name))?;
+        self.lamp.led.iter().try_for_each(|name| word("lamp.led", name))?;
+        self.technicians().map(drop)
+    }
+
+    fn technicians(&self) -> Result<Keys, Wrong> {
+        Keys::parse(self.technician.keys.iter().map(String::as_str))
     }
 
     /// The name of the computer, if the site gives one.
@@ -118,8 +149,8 @@ impl Site {
         self.hostname.as_deref()
     }
 
-    /// The files of the running system that follow from it, for timesyncd of a box and chrony of a rack; `racks` are `host:port` as the ticket or certificate has
-    /// them.
+    /// The files of the running system that follow from it, for timesyncd of a box and chrony of a rack, and the keys of
+    /// its technicians; `racks` are `host:port` as the ticket or certificate has them.
     pub fn system(&self, racks: &[String]) -> Vec<Rendered> {
         let mut files = Vec::new();
         if let Some(network) = &self.network {
@@ -136,6 +167,10 @@ impl Site {
             let path = "/run/onepress/time/site.sources".into();
             let text = servers.iter().map(|server| format!("server {server} iburst\n")).collect();
             files.push(Rendered { path, text });
+        }
+        let technicians = self.technicians().unwrap_or_default();
+        if !technicians.is_empty() {
+            files.push(Rendered { path: TECHNICIANS.into(), text: technicians.to_text() });
         }
         files
     }
@@ -244,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn technicians_are_those_that_it_names_and_nobody_else() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ li";
+        let site = Site::parse(&format!("[technician]\nkeys = ['{key}']")).unwrap();
+        assert_eq!(site.system(&[]), [Rendered { path: TECHNICIANS.into(), text: format!("{key}\n") }]);
+        assert!(Site::parse("[technician]\nkeys = []").unwrap().system(&[]).is_empty());
+    }
+
+    #[test]
     fn an_empty_file_is_a_site_with_nothing_special() {
         let site = Site::parse("").unwrap();
         assert!(site.system(&[]).is_empty() && site.daemons(Path::new("/x")).unwrap().is_empty());
@@ -262,6 +305,9 @@ mod tests {
             ("[time]\nservers = ['a b']", "time.servers"),
             ("[time]\nservers = ['a', 'b', 'c', 'd', 'e']", "time.servers"),
             ("[doorbell]", "doorbell"),
+            ("[lamp]\nled = '../../power'", "lamp.led"),
+            ("[technician]\nkeys = ['ssh-ed25519 AAAA li']", "technician.keys"),
+            ("[technician]\npassword = 'x'", "password"),
             ("[install]\ndisc = 'sda'", "disc"),
         ] {
             let error = format!("{:#}", Site::parse(text).unwrap_err());

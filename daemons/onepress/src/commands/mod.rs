@@ -8,8 +8,10 @@ pub mod install;
 pub mod journal;
 pub mod press;
 mod screen;
+pub mod seal;
 pub mod site;
 pub mod status;
+pub mod technician;
 pub mod update;
 
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! `onepress site`: makes the running system what site.toml says. Runs at every start, before network and daemons.
 
-use crate::appliance::site::{Rendered, Site};
+use crate::appliance::site::{Rendered, Site, TECHNICIANS};
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
@@ -42,6 +42,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     files.iter().try_for_each(put)?;
+    if files.iter().all(|file| file.path != Path::new(TECHNICIANS)) {
+        // Nobody may come in any more; there mostly was nobody.
+        let _ = fs::remove_file(TECHNICIANS);
+    }
     if let Some(name) = site.hostname() {
         fs::write("/proc/sys/kernel/hostname", name).context("naming this computer")?;
     }

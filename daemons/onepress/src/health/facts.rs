@@ -82,7 +82,7 @@ fn service(machine: &impl Machine, name: &str) -> Fact {
     Fact { what: name.to_owned(), life: of("MainPID").to_owned(), wrong }
 }
 
-/// The daemon behind a control socket answers; where it tells of inputs, they are read.
+/// The daemon behind a control socket answers; where it tells of inputs, they are read; its identity can be used.
 fn control(machine: &impl Machine, name: &str) -> Vec<Fact> {
     let listens = machine.unit(name).map(|unit| unit.get("Listen").cloned().unwrap_or_default());
     let path = match &listens {
@@ -95,7 +95,9 @@ fn control(machine: &impl Machine, name: &str) -> Vec<Fact> {
         Ok(status) => {
             let points = status.get("points").and_then(Value::as_array);
             let inputs = points.map(|points| fact("inputs", inputs(points)));
-            [fact(path, None)].into_iter().chain(inputs).collect()
+            let unusable = status.get("unusable").and_then(Value::as_str);
+            let identity = unusable.map(|why| fact("identity", Some(why.to_owned())));
+            [fact(path, None)].into_iter().chain(inputs).chain(identity).collect()
         }
     }
 }
@@ -124,6 +126,7 @@ mod tests {
     struct Played {
         state: &'static str,
         points: Value,
+        unusable: Option<&'static str>,
         camera: Asked,
         disk: Result<(), String>,
     }
@@ -131,7 +134,7 @@ mod tests {
     impl Played {
         fn well() -> Self {
             let points = json!([{"point": "gate", "state": "rest"}, {"point": "desk", "state": "faulty"}]);
-            Self { state: "active", points, camera: Ok(json!({})), disk: Ok(()) }
+            Self { state: "active", points, unusable: None, camera: Ok(json!({})), disk: Ok(()) }
         }
     }
 
@@ -158,7 +161,9 @@ mod tests {
 
         fn ask(&self, socket: &Path) -> Asked {
             match socket.to_str() {
-                Some("/run/onepress/button.sock") => Ok(json!({ "points": self.points })),
+                Some("/run/onepress/button.sock") => {
+                    Ok(json!({ "points": self.points, "unusable": self.unusable }))
+                }
                 _ => self.camera.clone(),
             }
         }
@@ -202,6 +207,7 @@ mod tests {
             (Played { points: unread, ..well() }, "inputs: not read yet: gate"),
             (Played { camera: Err("refused".into()), ..well() }, "/run/onepress/camera.sock: refused"),
             (Played { disk: Err("full".into()), ..well() }, "/var/lib/onepress: full"),
+            (Played { unusable: Some("it is sealed"), ..well() }, "identity: it is sealed"),
         ];
         for (machine, told) in table {
             let wrong = wrong(&machine, "edge");
