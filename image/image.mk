@@ -5,7 +5,8 @@
 #   make image PROFILE=rack CARGO_PROFILE=dev   without link-time optimisation, for trying things out
 #   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
 #   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
-#   make test-image                         all that is shown in virtual machines
+#   make test-image                         all that is shown in virtual machines, on x86-64
+#   make test-image-arm64                   the same for the box on arm64: cross build, UEFI, a Pi's two slots
 #   make powercut N=200                     power cuts alone, as many as one likes
 
 IMAGE_PROFILES := rack edge-x86 edge-arm64
@@ -37,7 +38,7 @@ image-profile:
 
 # What the virtual machines run: both roles, the stick, a good update and one that is broken.
 TESTED := $(CURDIR)/.cache/image/out
-.PHONY: test-images test-image powercut
+.PHONY: test-images test-image test-image-arm64 powercut
 test-images: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
@@ -49,7 +50,13 @@ test-images: setup-base setup-image setup-nextest console
 	tests/setup/gpio_sim.sh $(TESTED)/edge-x86/1/onepress-edge-x86_1.manifest
 
 test-image: test-images ## The appliance image in virtual machines (an hour and a half on two cores)
-	cargo nextest run --workspace --test image --profile image --no-fail-fast
+	cargo nextest run --workspace --test image --profile image --no-fail-fast -E 'not test(pi::)'
+
+test-image-arm64: setup-base setup-image setup-nextest console ## The box on arm64 in virtual machines
+	$(MAKE) --no-print-directory image PROFILE=edge-arm64 VERSION=1
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-arm64 VERSION=2
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-arm64 VERSION=3
+	cargo nextest run --workspace --test image --profile image --no-fail-fast -E 'test(pi::)'
 
 powercut: test-images ## Power cuts at N moments of a box's life, BOOTS of them started: make powercut N=200 BOOTS=10 SEED=1
 	ONEPRESS_CUTS=$(or $(N),200) ONEPRESS_BOOTS=$(or $(BOOTS),10) ONEPRESS_SEED=$(or $(SEED),1) \
