@@ -167,6 +167,7 @@ pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < end, "never: {what}");
-        onepress::rig::pause(Duration::from_millis(200));
+        // Each question to a rack is a TLS handshake of an emulated processor.
+        onepress::rig::pause(Duration::from_secs(2));
     }
 }
