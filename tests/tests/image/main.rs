@@ -7,6 +7,8 @@ mod files;
 mod gpio;
 mod hard;
 mod powercut;
+mod technician;
+mod tpm;
 mod update;
 mod vm;
 mod writes;
@@ -161,6 +163,20 @@ fn the_stick_refuses_two_disks_and_one_with_an_installation_and_says_why() {
     drop(machine);
     let read = std::fs::read(&one).expect("the disk");
     assert!(read.iter().all(|byte| *byte == 0), "nothing was written");
+}
+
+#[test]
+fn the_lamp_says_that_a_stick_refuses() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), "hostname = 'school-1'\n");
+    let keyboard = ["-device", "usb-kbd,bus=usb.0"];
+    let mut machine = Plan::new("lamp").stick(&stick).with(&keyboard).boot();
+    machine.says("NOT INSTALLED: no disk is built in", BOOT);
+    let lamp = machine.run("cat /sys/class/leds/*::scrolllock/trigger");
+    assert!(lamp.contains("[pattern]"), "the kernel shows it: {lamp}");
+    let shown = machine.run("cat /sys/class/leds/*::scrolllock/pattern");
+    assert!(shown.contains("1400"), "three short, a pause: {shown}");
+    machine.run("grep -q ledtrig_timer /proc/modules");
 }
 
 /// A stick as `make stick` and `onepress flash` make it, with the site's file.

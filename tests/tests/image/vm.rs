@@ -43,12 +43,13 @@ pub(crate) struct Plan {
     name: &'static str,
     arguments: Vec<String>,
     shell: bool,
+    typed: bool,
 }
 
 impl Plan {
     /// A machine with firmware, a serial line and the shell, and nothing else.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, arguments: Vec::new(), shell: true }
+        Self { name, arguments: Vec::new(), shell: true, typed: false }
     }
 
     /// More of QEMU's arguments.
@@ -137,6 +138,12 @@ impl Plan {
         self
     }
 
+    /// With somebody at the other end of the serial line: [`Machine::line`].
+    pub(crate) fn typed(mut self) -> Self {
+        self.typed = true;
+        self
+    }
+
     /// Switches it on.
     pub(crate) fn boot(self) -> Machine {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -160,7 +167,13 @@ impl Plan {
         command.args(["-cpu", "Nehalem", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
         command.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
         command.args(["-drive", &format!("if=pflash,format=raw,file={}", at("variables"))]);
-        command.args(["-serial", &format!("file:{}", at("serial"))]);
+        if self.typed {
+            let line =
+                format!("socket,id=line,server=on,wait=off,path={},logfile={}", at("line"), at("serial"));
+            command.args(["-chardev", &line, "-serial", "chardev:line"]);
+        } else {
+            command.args(["-serial", &format!("file:{}", at("serial"))]);
+        }
         command.args([
             "-device",
             "virtio-rng-pci",
@@ -200,6 +213,11 @@ impl Machine {
     pub(crate) fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default())
             .replace('\r', "")
+    }
+
+    /// The other end of the serial line, of a machine that was planned so.
+    pub(crate) fn line(&self) -> UnixStream {
+        UnixStream::connect(self.dir.path().join("line")).expect("the serial line")
     }
 
     /// Waits for a text on the serial line.
