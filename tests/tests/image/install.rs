@@ -82,6 +82,20 @@ fn the_stick_refuses_two_disks_and_says_why() {
     assert!(read.iter().all(|byte| *byte == 0), "nothing was written");
 }
 
+#[test]
+fn the_lamp_says_that_a_stick_refuses() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let stick = stick(dir.path(), "hostname = 'school-1'\n", None);
+    let keyboard = ["-device", "usb-kbd,bus=usb.0"];
+    let mut machine = Plan::new("lamp").stick(&stick).with(&keyboard).boot();
+    machine.says("NOT INSTALLED: no disk is built in", BOOT);
+    let lamp = machine.run("cat /sys/class/leds/*::scrolllock/trigger");
+    assert!(lamp.contains("[pattern]"), "the kernel shows it: {lamp}");
+    let shown = machine.run("cat /sys/class/leds/*::scrolllock/pattern");
+    assert!(shown.contains("1400"), "three short, a pause: {shown}");
+    machine.run("grep -q ledtrig_timer /proc/modules");
+}
+
 /// ONEPRESS_CUTS says how many (20), ONEPRESS_SEED where chance begins (1).
 #[test]
 fn an_installation_that_was_cut_off_leaves_nothing_that_starts_half_and_is_done_again() {

@@ -12,6 +12,8 @@ mod parts;
 mod pi;
 mod powercut;
 mod secure;
+mod technician;
+mod tpm;
 mod update;
 mod vm;
 mod writes;

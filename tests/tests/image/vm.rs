@@ -71,12 +71,13 @@ pub(crate) struct Plan {
     arguments: Vec<String>,
     extra: String,
     shell: bool,
+    typed: bool,
 }
 
 impl Plan {
     /// A machine with firmware, a serial line and the shell, and nothing else.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, kind: Kind::Pc, arguments: Vec::new(), extra: String::new(), shell: true }
+        Self { name, kind: Kind::Pc, arguments: Vec::new(), extra: String::new(), shell: true, typed: false }
     }
 
     /// The same, with processors of arm64.
@@ -188,6 +189,12 @@ impl Plan {
         self
     }
 
+    /// With somebody at the other end of the serial line: [`Machine::line`].
+    pub(crate) fn typed(mut self) -> Self {
+        self.typed = true;
+        self
+    }
+
     /// Switches it on.
     pub(crate) fn boot(self) -> Machine {
         let dir = tempfile::tempdir().expect("temporary directory");
@@ -217,7 +224,13 @@ impl Plan {
         command.args(["-n", &nice]);
         self.computer(&mut command, dir);
         command.args(["-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"]);
-        command.args(["-serial", &format!("file:{}", at("serial"))]);
+        if self.typed {
+            let line =
+                format!("socket,id=line,server=on,wait=off,path={},logfile={}", at("line"), at("serial"));
+            command.args(["-chardev", &line, "-serial", "chardev:line"]);
+        } else {
+            command.args(["-serial", &format!("file:{}", at("serial"))]);
+        }
         command.args([
             "-device",
             "virtio-rng-pci",
@@ -302,6 +315,11 @@ impl Machine {
     pub(crate) fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join("serial")).unwrap_or_default())
             .replace('\r', "")
+    }
+
+    /// The other end of the serial line, of a machine that was planned so.
+    pub(crate) fn line(&self) -> UnixStream {
+        UnixStream::connect(self.dir.path().join("line")).expect("the serial line")
     }
 
     /// Waits for a text on the serial line.
