@@ -17,14 +17,22 @@ await play(async (browser) => {
   await part('bundle-file').setInputFiles(wrong);
   await part('bundle-refused').waitFor();
   expect('a wrong file is refused with its reason', /不是有效的升级包/.test(await part('bundle-refused').innerText()));
+  const line = await page.context().newCDPSession(page);
+  const carries = (uploadThroughput) =>
+    line.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+  await line.send('Network.enable');
+  await carries(500_000);
   await part('bundle-file').setInputFiles(bundle);
+  await until('the bar of the upload grows', async () => /：[1-9]\d?%/.test(await part('uploading').innerText()));
+  await both('2-uploading');
+  await carries(-1);
   await part('bundle').waitFor();
   await until('the refusal is gone', async () => (await part('bundle-refused').count()) === 0);
-  await both('2-bundle');
+  await both('3-bundle');
 
   await part('begin-rollout').click();
   await page.locator('dialog[open] select[name=box]').waitFor();
-  await both('3-begin');
+  await both('4-begin');
   await page.locator('dialog[open] input[value=all]').check();
   await page.locator('dialog[open] button[type=submit]').click();
   await part('rollout').waitFor();
@@ -32,19 +40,19 @@ await play(async (browser) => {
     const values = await part('rollout').locator('progress').evaluateAll((bars) => bars.map((bar) => bar.value));
     return values.some((value) => value > 0);
   });
-  await both('4-fetching');
+  await both('5-fetching');
   expect('no second one is begun', await part('begin-rollout').isDisabled());
 
   await ready('fail');
   await part('rollout-halted').waitFor();
-  await both('5-halted');
+  await both('6-halted');
   await part('rollout').locator('button.do').click();
   await until('it goes on', async () => /进行中/.test(await part('rollout-mood').innerText()));
   await ready('heal');
   await until('it has ended', async () => /已结束/.test(await part('rollout-mood').innerText()));
-  await both('6-ended');
+  await both('7-ended');
   await part('remove-bundle').click();
-  await both('7-remove');
+  await both('8-remove');
   await page.locator('dialog[open] button.danger').click();
   await until('the bundle is gone', async () => (await part('bundle').count()) === 0);
 

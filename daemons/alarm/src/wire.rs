@@ -252,7 +252,7 @@ pub struct Status {
     pub faults: Vec<Fault>,
     /// Its software, where it is an appliance's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<Told>,
+    pub update: Option<Box<Told>>,
 }
 
 /// One point in a status report.

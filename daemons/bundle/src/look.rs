@@ -143,6 +143,29 @@ mod tests {
         assert!(matches!(beginning.check(keys, scratch.path()), Err(Bad::Signature(_))));
     }
 
+    /// A key that signs, and a list that it has signed.
+    #[test]
+    fn a_signature_is_good_for_the_list_that_was_signed_and_for_no_other() {
+        let (home, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = |name: &str| home.path().join(name).display().to_string();
+        let gpg = |arguments: &[&str]| {
+            let mut gpg = std::process::Command::new("gpg");
+            gpg.args(["--batch", "--quiet", "--yes", "--homedir"]).arg(home.path()).args(arguments);
+            assert!(gpg.status().expect("tests/setup/trixie.sh installs gpg").success(), "{arguments:?}");
+        };
+        gpg(&["--passphrase", "", "--quick-gen-key", "test <test@example.org>", "ed25519", "sign", "never"]);
+        gpg(&["--output", &path("keys.gpg"), "--export"]);
+        let bundle = unsigned("onepress-edge-x86_2.1", b"root");
+        let Beginning { sums, .. } = Beginning::read(&mut Archive::new(&bundle[..])).unwrap();
+        std::fs::write(path("list"), &sums).unwrap();
+        gpg(&["--output", &path("signature"), "--detach-sign", &path("list")]);
+        let mut signed = Beginning { sums, signature: std::fs::read(path("signature")).unwrap() };
+        let keys = home.path().join("keys.gpg");
+        signed.check(&keys, scratch.path()).unwrap();
+        signed.sums.push(b'\n');
+        assert!(matches!(signed.check(&keys, scratch.path()), Err(Bad::Signature(_))));
+    }
+
     #[test]
     fn what_is_no_whole_bundle_says_why() {
         let whole = unsigned("onepress-edge-x86_2", b"root");

@@ -61,7 +61,7 @@ fn trouble(status: &Status) -> &str {
 async fn a_box_says_what_it_runs_and_how_the_updater_fared() {
     let (mut centre, _door, edge) = stage();
     let life = edge.start();
-    let told = centre.status(|status| status.update.is_some()).await.update.unwrap();
+    let told = *centre.status(|status| status.update.is_some()).await.update.unwrap();
     let plain =
         Told { image: "onepress-edge-x86".into(), runs: "1".parse().unwrap(), outcome: None, fetch: None };
     assert_eq!(told, plain);

@@ -35,6 +35,9 @@ export SYSTEMD_XBOOTLDR_PATH=/boot SYSTEMD_RELAX_XBOOTLDR_CHECKS=1 SYSTEMD_ESP_P
 exec chroot . /run/bin/onepress "$@"
 "#;
 
+/// Of the signer, inside.
+const KEYS: &str = "/run/own/etc/systemd/import-pubring.gpg";
+
 /// An appliance whose slots are real.
 struct Slots {
     own: TempDir,
@@ -182,8 +185,11 @@ impl Slots {
     }
 
     fn apply(&self, bundle: &str) -> Output {
-        let keys = "/run/own/etc/systemd/import-pubring.gpg";
-        self.onepress(&["update", "apply", bundle, "--keys", keys, "--root", self.root()])
+        self.onepress(&["update", "apply", bundle, "--keys", KEYS, "--root", self.root()])
+    }
+
+    fn incoming(&self) -> Output {
+        self.onepress(&["update", "incoming", "--keys", KEYS, "--root", self.root()])
     }
 
     fn root(&self) -> &'static str {
@@ -244,16 +250,29 @@ fn an_update_is_put_on_found_healthy_and_the_next_one_takes_the_old_slot() {
 #[test]
 fn a_version_that_failed_is_not_tried_again_and_a_newer_one_takes_its_slot() {
     let slots = Slots::new("1");
-    assert!(slots.apply(&slots.bundle("2")).status.success());
+    let bundle = slots.bundle("2");
+    assert!(slots.apply(&bundle).status.success());
+    // The centre offers it once more: it lies there, and that is no refusal.
+    let incoming = slots.at("var/lib/onepress/update/incoming");
+    fs::create_dir_all(&incoming).expect("made");
+    let name = Path::new(&bundle).file_name().expect("a name");
+    fs::copy(slots.at("").join(name), incoming.join(name)).expect("copied");
+    let again = slots.incoming();
+    assert!(again.status.success(), "{}", said(&again));
     // systemd-boot's count has run out, and version 1 was started. A chroot has the boot id of the machine around it.
     let state = slots.at("var/lib/onepress/update/state.json");
     let text = fs::read_to_string(&state).expect("read");
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("read");
     fs::write(&state, text.replace(boot.trim(), "the boot before")).expect("written");
+    assert!(text.contains("\"state\": \"staged\""), "what the centre is told: {text}");
     assert!(slots.update("settle").contains("2 did not become healthy"));
+    let told = fs::read_to_string(&state).expect("read");
+    assert!(told.contains("\"state\": \"rolled-back\"") && told.contains("\"number\": 3"), "{told}");
 
     let again = slots.apply(&slots.bundle("2"));
     assert_eq!(again.status.code(), Some(5), "{}", said(&again));
+    let told = fs::read_to_string(&state).expect("read");
+    assert!(told.contains("\"state\": \"refused\"") && told.contains("\"number\": 4"), "{told}");
     assert!(said(&again).contains("was tried here"), "{}", said(&again));
 
     let output = slots.apply(&slots.bundle("3"));

@@ -91,7 +91,7 @@ impl<'a> Reporter<'a> {
         }
         let Some((sender, _)) = &mut self.stream else { return };
         let now = self.shared.clock.now().wall;
-        let update = self.told.borrow_and_update().clone();
+        let update = self.told.borrow_and_update().clone().map(Box::new);
         let status = Status { now, update, ..self.status.borrow_and_update().clone() };
         let sent = timeout(SEND_LIMIT, sender.send(&ToRack::Status(status))).await;
         if !matches!(sent, Ok(Ok(()))) {

@@ -49,7 +49,7 @@ impl Edge {
     }
 
     async fn tell(&mut self) {
-        let status = Status { update: Some(self.told.clone()), ..Status::default() };
+        let status = Status { update: Some(Box::new(self.told.clone())), ..Status::default() };
         self.status.send(&ToRack::Status(status)).await.unwrap();
     }
 

@@ -8,7 +8,7 @@
 use super::say;
 use crate::flash::readable;
 use crate::signed::KEYS;
-use crate::update::apply::{apply, settle, show};
+use crate::update::apply::{apply, is_staged, settle, show};
 use crate::update::decide::Leg;
 use crate::update::place::Place;
 use crate::update::record::Settled;
@@ -191,6 +191,8 @@ fn incoming(arguments: &Incoming) -> anyhow::Result<()> {
             fs::remove_file(&path)
         };
         removed.with_context(|| format!("removing {}", path.display()))?;
+        // Offered once more because the restart had to wait: it is asked for again below.
+        let done = if done.as_ref().is_err_and(is_staged) { Ok(()) } else { done };
         outcome = outcome.and(done);
     }
     outcome?;

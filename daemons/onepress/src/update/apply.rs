@@ -3,7 +3,7 @@
 
 use super::bundle::{Bundle, Scratch};
 use super::contents::{Contents, Part};
-use super::decide::{Appliance, Leg, decide};
+use super::decide::{Appliance, Leg, Refusal, decide};
 use super::place::Place;
 use super::record::{Outcome, Record, Settled};
 use super::trial::on_trial;
@@ -48,7 +48,8 @@ pub fn apply(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release>
     let (mut record, _) = place.record()?;
     let version = result.as_ref().ok().map(|release| release.version.clone()).or_else(|| named(&bundle));
     if let Some(version) = version {
-        let state = if refused.is_some() { State::Refused } else { State::Staged };
+        let lies_there = result.is_ok() || result.as_ref().is_err_and(is_staged);
+        let state = if lies_there { State::Staged } else { State::Refused };
         record.tell(&version, state, refused.clone().unwrap_or_default());
     }
     record.last = Some(Outcome { bundle, refused });
@@ -56,6 +57,11 @@ pub fn apply(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release>
         (Ok(_), Err(error)) => Err(error),
         (Ok(_) | Err(_), Ok(()) | Err(_)) => result,
     }
+}
+
+/// It lies in the other slot already, and what was missing is the restart.
+pub fn is_staged(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<Failure>(), Some(Failure::Refused(Refusal::Staged(_))))
 }
 
 /// The version in a bundle's own name, `onepress-<profile>_<version>.bundle`: what was meant, when nothing could be read.

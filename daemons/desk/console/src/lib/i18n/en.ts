@@ -574,7 +574,7 @@ export const en: Record<keyof typeof zh, string> = {
   'update.remove': 'Remove',
   'update.remove-title': 'Remove the bundle {image} {version}?',
   'update.remove-text': 'Boxes that run it are not touched. It can be uploaded again.',
-  'update.rollout': 'Roll-out of {version}',
+  'update.rollout': 'Roll-out of version {version}',
   'update.to-box': 'box {name}',
   'update.to-site': 'site {name}',
   'update.to-all': 'all boxes',

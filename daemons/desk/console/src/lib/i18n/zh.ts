@@ -572,7 +572,7 @@ export const zh = {
   'update.remove': '删除',
   'update.remove-title': '删除升级包 {image} {version}？',
   'update.remove-text': '已升级的设备不受影响。需要时可重新上传。',
-  'update.rollout': '下发 {version}',
+  'update.rollout': '下发版本 {version}',
   'update.to-box': '设备 {name}',
   'update.to-site': '单位 {name}',
   'update.to-all': '全部设备',
