@@ -4,9 +4,9 @@
 use crate::centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use crate::parts::{self, Part, part, run, same};
 use crate::powercut::{asked, kernels};
-use crate::sound;
 use crate::vm::{BOOT, Plan, copy, disk, without_keys};
 use crate::writes::{Dice, Log};
+use crate::{presses, sound};
 use onepress::flash::site::{PARTITION, Site, TICKET_FILE};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use std::time::Duration;
 const INSTALL: Duration = Duration::from_secs(1_800);
 
 #[test]
-fn a_box_that_the_stick_installed_comes_into_service_and_is_not_installed_over() {
+fn a_box_that_the_stick_installed_comes_into_service_by_itself() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (one, other) = cable();
     let mut rack = Rack::boot(dir.path(), (one, other));
@@ -55,12 +55,21 @@ fn a_box_that_the_stick_installed_comes_into_service_and_is_not_installed_over()
     let kept = site.run("cat /etc/machine-id");
     assert_eq!(kept, site.run("cat /var/lib/onepress-machine-id"));
     site.run("test ! -e /var/lib/onepress/button/ticket");
-    assert!(!rack.siren(), "nobody has pressed yet");
+    let told = || presses(&desk.state().expect("the state"));
+    assert_eq!(told(), 0, "nobody has pressed yet");
     buttons.press(true);
-    wait("the siren sounds", || rack.siren().then_some(()));
-    site.run("sync");
-    drop(site);
+    wait("the press is shown", || (told() == 1).then_some(()));
+}
 
+#[test]
+fn the_stick_leaves_a_disk_alone_from_which_an_appliance_has_started() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
+    let inside = disk(dir.path(), "inside.raw", Some(&image), DISK);
+    let mut site = Plan::new("first").disk(&inside).boot();
+    site.eventually("test -s /var/lib/onepress-machine-id && sync", BOOT);
+    drop(site);
+    let stick = stick(dir.path(), "hostname = 'school-1'\n", None);
     let mut machine = Plan::new("again").stick(&stick).disk(&inside).without_shell().boot();
     machine.says("NOT INSTALLED: nvme0n1", BOOT);
     machine.says("holds an installation that has run", BOOT);

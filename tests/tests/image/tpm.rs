@@ -1,6 +1,6 @@
 //! Secrets and the TPM: swtpm is the chip, on the board or on another one.
 
-use crate::centre::{Buttons, DISK, FIRST, built};
+use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
 use crate::vm::{BOOT, Machine, Plan, disk};
 use crate::{configure, press, restart, sound, waiting};
 use link::ca::{Ca, Request};
@@ -81,7 +81,7 @@ fn keys_are_sealed_to_the_tpm_and_another_board_opens_none_and_keeps_presses() {
     let (mut board, mut other) = (Tpm::new(), Tpm::new());
 
     let mut site = on(&mut board, "board", &disk, &buttons);
-    configure(&mut site);
+    configure(&mut site, &serial_site());
     sound(&mut site);
     site.run("journalctl -b -u onepress-seal --no-pager | grep 'bound to the TPM'");
     assert_eq!(site.run("ls /var/lib/onepress/seal").trim(), "key.host+tpm2");
