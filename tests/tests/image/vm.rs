@@ -317,9 +317,13 @@ impl Machine {
             .replace('\r', "")
     }
 
-    /// The other end of the serial line, of a machine that was planned so.
+    /// The other end of the serial line, to type at, of a machine that was planned so. What comes is in [`Machine::serial`].
     pub(crate) fn line(&self) -> UnixStream {
-        UnixStream::connect(self.dir.path().join("line")).expect("the serial line")
+        let line = UnixStream::connect(self.dir.path().join("line")).expect("the serial line");
+        // Each byte comes alone, and a few hundred that nobody reads stop the machine's line.
+        let mut read = line.try_clone().expect("a descriptor");
+        std::thread::spawn(move || std::io::copy(&mut read, &mut std::io::sink()));
+        line
     }
 
     /// Waits for a text on the serial line.
