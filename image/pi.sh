@@ -20,7 +20,7 @@ sed -n 's/ main$/ non-free-firmware/p' "$cache/sources.list" >"$cache/firmware.l
 mkdir -p "$cache/firmware/lists/partial" "$cache/firmware/archives/partial"
 ours() {
   apt-get --quiet=2 -o Dir::Etc::SourceList="$cache/firmware.list" -o Dir::Etc::SourceParts=- \
-    -o Dir::State::Lists="$cache/firmware/lists" -o APT::Architecture=arm64 -o APT::Architectures::=arm64 \
+    -o Dir::State::Lists="$cache/firmware/lists" -o Dir::Cache="$cache/firmware" -o APT::Architecture=arm64 -o APT::Architectures::=arm64 \
     -o APT::Sandbox::User=root "$@"
 }
 if ! ls "$cache/firmware"/raspi-firmware_*.deb >/dev/null 2>&1; then

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt as _};
 
-/// Most that is read of what was refused: three times the longest that is ever taken.
+/// Most that is read of what was refused: three times the longest sound or picture. (A bundle is read to its end anyway.)
 const REST_MAX: usize = 16 * 1024 * 1024;
 /// Longest time for it: a slow sender shall not keep a connection that says nothing.
 const REST_TIME: Duration = Duration::from_secs(5);
