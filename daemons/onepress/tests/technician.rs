@@ -83,6 +83,13 @@ impl Visit {
         shown.split('\'').next().expect("a challenge").to_owned()
     }
 
+    /// Li signs the first challenge, and is in.
+    fn come_in(&mut self) {
+        let challenge = self.challenge();
+        self.types(&self.sign("li", &challenge));
+        self.hears("welcome, li");
+    }
+
     fn sign(&self, who: &str, challenge: &str) -> String {
         sign(&self.dir.path().join(who), challenge)
     }
@@ -123,9 +130,8 @@ fn sign(key: &Path, text: &str) -> String {
 #[test]
 fn who_signs_the_challenge_has_a_shell_until_they_leave_and_the_log_says_who() {
     let mut visit = Visit::new(3600);
-    let challenge = visit.challenge();
-    visit.types(&visit.sign("li", &challenge));
-    visit.hears("welcome, li: root for 60 minutes");
+    visit.come_in();
+    visit.hears(": root for 60 minutes");
     visit.types("echo shell-$((6*7))\n");
     visit.hears("shell-42");
     visit.types("exit\n");
@@ -159,9 +165,7 @@ fn a_strangers_signature_and_a_used_challenge_are_refused_and_the_next_try_is_go
 #[test]
 fn a_visit_ends_when_its_time_is_over() {
     let mut visit = Visit::new(2);
-    let challenge = visit.challenge();
-    visit.types(&visit.sign("li", &challenge));
-    visit.hears("welcome, li");
+    visit.come_in();
     visit.types("trap '' TERM; echo staying\n");
     visit.hears("staying");
     visit.hears("the time is over");
