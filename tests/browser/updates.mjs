@@ -45,6 +45,7 @@ await play(async (browser) => {
 
   await ready('fail');
   await part('rollout-halted').waitFor();
+  expect('the cause is told in Chinese', /可用空间不足/.test(await part('cause').first().innerText()));
   await both('6-halted');
   await part('rollout').locator('button.do').click();
   await until('it goes on', async () => /进行中/.test(await part('rollout-mood').innerText()));

@@ -43,10 +43,9 @@ impl Appliance {
     ///
     /// # Panics
     /// If it cannot be written.
-    pub fn says(&mut self, version: &str, state: &str, reason: &str) {
+    pub fn says(&mut self, version: &str, state: &str, (cause, reason): (&str, &str)) {
         self.outcomes += 1;
-        let outcome =
-            json!({ "number": self.outcomes, "version": version, "state": state, "reason": reason });
+        let outcome = json!({ "number": self.outcomes, "version": version, "state": state, "cause": cause, "reason": reason });
         let text = json!({ "outcome": outcome }).to_string();
         let (new, path) = (self.updates().join("state.new"), self.updates().join("state.json"));
         fs::write(&new, text).and_then(|()| fs::rename(new, path)).expect("written");

@@ -70,18 +70,19 @@ fn a_roll_out_in_a_real_browser() {
     while let Some(step) = page.next_step() {
         match step.as_str() {
             "fail" => {
-                for (appliance, reason) in
-                    appliances.iter_mut().zip(["no space for the update", "not healthy"])
-                {
+                for (appliance, why) in appliances.iter_mut().zip([
+                    ("no-space", "no space for the update"),
+                    ("not-written", "writing the other slot failed"),
+                ]) {
                     until("the bundle arrives", || appliance.takes("2"));
-                    appliance.says("2", "refused", reason);
+                    appliance.says("2", "refused", why);
                 }
             }
             "heal" => {
                 for (appliance, school) in appliances.iter_mut().zip(&mut centre.schools) {
                     until("the bundle arrives", || appliance.takes("2"));
                     appliance.boots("2");
-                    appliance.says("2", "healthy", "");
+                    appliance.says("2", "healthy", ("other", ""));
                     school.daemon().stop().unwrap();
                     school.start_again().unwrap();
                 }

@@ -66,10 +66,12 @@ fn presses_go_before_a_bundle_two_failures_halt_it_and_a_person_lets_it_go_on() 
         let arrived = until("the bundle arrives", || appliance.takes("2"));
         assert!(arrived == bytes, "whole");
     }
-    appliances[0].says("2", "refused", "the signature is not good");
-    appliances[1].says("2", "rolled-back", "it was started and did not become healthy");
+    appliances[0].says("2", "refused", ("signature", "the signature is not good"));
+    appliances[1].says("2", "rolled-back", ("unhealthy", "it was started and did not become healthy"));
     until("it halts", || (rollout(&centre.desk)["mood"] == "halted").then_some(()));
-    assert_eq!(rollout(&centre.desk)["boxes"][0]["reason"], "the signature is not good");
+    let told = rollout(&centre.desk)["boxes"].clone();
+    assert_eq!((&told[0]["cause"], &told[1]["cause"]), (&json!("signature"), &json!("unhealthy")));
+    assert_eq!(told[0]["reason"], "the signature is not good");
 
     centre.desk.post("/api/rollout/resume", &json!({})).unwrap();
     for appliance in &appliances[..2] {
@@ -77,7 +79,7 @@ fn presses_go_before_a_bundle_two_failures_halt_it_and_a_person_lets_it_go_on() 
     }
     for (number, appliance) in appliances.iter_mut().enumerate() {
         appliance.boots("2");
-        appliance.says("2", "healthy", "");
+        appliance.says("2", "healthy", ("other", ""));
         centre.schools[number].daemon().stop().unwrap();
         centre.schools[number].start_again().unwrap();
     }

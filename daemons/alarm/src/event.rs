@@ -10,7 +10,7 @@ use crate::commission::Missing;
 use crate::incident::{Outcome, Step};
 use crate::media::Recorded;
 use crate::register::{Account, Site};
-use crate::rollout::{Scope, Signature, Software, Version};
+use crate::rollout::{Scope, Signature, Software, Version, Why};
 use crate::{BoxId, CameraId, Fault, IncidentId, Nature, Notice, PathId, SeatId, SiteId, UserId, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -447,7 +447,8 @@ pub enum Event {
         /// Which version.
         version: Version,
         /// Why.
-        reason: String,
+        #[serde(flatten)]
+        why: Why,
     },
     /// The roll-out has stopped by itself: too many boxes failed.
     RolloutHalted {

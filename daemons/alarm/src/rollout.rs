@@ -43,9 +43,9 @@ pub struct Outcome {
     pub version: Version,
     /// How far it came.
     pub state: State,
-    /// Why, in words for a technician.
-    #[serde(default)]
-    pub reason: String,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Why,
 }
 
 /// How far an update came.
@@ -65,6 +65,57 @@ pub enum State {
     Other,
 }
 
+/// Why an update did not come about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Why {
+    /// What it comes down to: consoles say it in the language of whoever looks.
+    #[serde(default)]
+    pub cause: Cause,
+    /// The whole of it, in words for a technician.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Why {
+    /// In words that may be a box's: not longer than [`REASON_MAX`].
+    pub fn new(cause: Cause, reason: &str) -> Self {
+        Self { cause, reason: reason.chars().take(REASON_MAX).collect() }
+    }
+}
+
+/// What a failure comes down to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Not signed, or not as it was signed.
+    Signature,
+    /// For another image.
+    Image,
+    /// It runs already, or something newer does.
+    NotNewer,
+    /// It was tried here before, and did not become healthy.
+    Tried,
+    /// Presses come first.
+    NoSpace,
+    /// What came is not what was offered.
+    Changed,
+    /// Another update is under way or on trial.
+    Busy,
+    /// The disk.
+    NotWritten,
+    /// No image of ours runs there.
+    NoAppliance,
+    /// It ran, and did not pass its health check.
+    Unhealthy,
+    /// The box has said nothing.
+    Silent,
+    /// None of these, or a newer updater's word.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
 /// How one box fares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -79,10 +130,7 @@ pub enum Progress {
     /// It runs the version.
     Done,
     /// It does not.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed(Why),
 }
 
 /// Why a roll-out goes on, or does not.
@@ -185,7 +233,7 @@ impl Rollout {
             .map(|(name, _)| name.clone())
             .collect();
         for name in late {
-            self.fail(&name, "it has not said how the update went".into());
+            self.fail(&name, Why::new(Cause::Silent, "it has not said how the update went"));
         }
         if self.mood != Mood::Running {
             return;
@@ -217,7 +265,7 @@ impl Rollout {
         }
         match outcome.state {
             State::Healthy => self.handle_runs(name, &outcome.version),
-            State::Refused | State::RolledBack => self.fail(name, outcome.reason.clone()),
+            State::Refused | State::RolledBack => self.fail(name, outcome.why.clone()),
             State::Staged | State::Other => {}
         }
     }
@@ -245,16 +293,15 @@ impl Rollout {
     pub fn resume(&mut self) {
         self.mood = Mood::Running;
         self.failures = 0;
-        for progress in self.boxes.values_mut().filter(|progress| matches!(progress, Progress::Failed { .. }))
-        {
+        for progress in self.boxes.values_mut().filter(|progress| matches!(progress, Progress::Failed(_))) {
             *progress = Progress::Waiting;
         }
     }
 
     /// A box that was at it has failed. Of any other it is an old word.
-    pub(crate) fn fail(&mut self, name: &BoxId, reason: String) {
+    pub(crate) fn fail(&mut self, name: &BoxId, why: Why) {
         let Some(progress @ Progress::Going { .. }) = self.boxes.get_mut(name) else { return };
-        *progress = Progress::Failed { reason };
+        *progress = Progress::Failed(why);
         self.failures += 1;
         if self.failures >= HALT_AFTER {
             self.mood = Mood::Halted;

@@ -9,6 +9,8 @@ use ureq::http::header::SET_COOKIE;
 
 /// The desk answers at once, or says after two seconds that the disk does not take it.
 const LIMIT: Duration = Duration::from_secs(15);
+/// For what is uploaded: a bundle of some hundred megabytes over a slow line, and the look at its signature.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// A desk, and who we are there.
 #[derive(Clone)]
@@ -65,6 +67,7 @@ impl Desk {
     /// As [`Desk::get`].
     pub fn upload(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
         let request = self.agent.post(format!("{}{path}", self.url)).header("X-Onepress", "1");
+        let request = request.config().timeout_global(Some(UPLOAD_LIMIT)).build();
         let request = request.header("Cookie", self.cookie.as_deref().unwrap_or_default());
         read(path, &mut request.send(bytes).with_context(|| format!("sending {path} to {}", self.url))?)
     }

@@ -30,6 +30,17 @@ fn refused(appliance: &Appliance, bundle: &Path, code: i32, why: &str) {
     assert_eq!(appliance.left(), ["lock", "state.json"], "{why}");
     let status = said(&appliance.update("status", &["--json"]));
     assert!(status.contains("\"refused\""), "{status}");
+    // The centre hears of those whose name says which version was meant.
+    if bundle.file_name().is_some_and(|name| name.to_string_lossy().contains('_')) {
+        let record = fs::read(appliance.at("var/lib/onepress/update/state.json")).expect("the record");
+        let record: serde_json::Value = serde_json::from_slice(&record).expect("JSON");
+        let cause = match code {
+            3 => "signature",
+            4 => "image",
+            _ => "not-newer",
+        };
+        assert_eq!(record["outcome"]["cause"], cause, "{why}");
+    }
 }
 
 #[test]

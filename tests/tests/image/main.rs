@@ -11,6 +11,7 @@ mod measure;
 mod parts;
 mod pi;
 mod powercut;
+mod rollout;
 mod secure;
 mod technician;
 mod tpm;
@@ -24,6 +25,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use vm::{BOOT, Machine, Plan, disk};
 
@@ -66,21 +68,26 @@ fn sound(machine: &mut Machine) {
     assert!(slots.contains("onepress-data") && slots.contains("root_"), "{slots}");
 }
 
-#[test]
-fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
-    let dir = tempfile::tempdir().expect("temporary directory");
+/// A rack and a box with serial buttons, set up, enrolled and linked.
+fn together(dir: &Path) -> (Rack, Desk, Buttons, Machine) {
     let (one, other) = cable();
     let buttons = Buttons::new();
     let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
-    let disk = disk(dir.path(), "box.raw", Some(&image), DISK);
-    let mut rack = Rack::boot(dir.path(), (one, other));
+    let disk = disk(dir, "box.raw", Some(&image), DISK);
+    let mut rack = Rack::boot(dir, (one, other));
     let plan = Plan::new("box").disk(&disk).cable(other, one).adapter("onepress-buttons0", buttons.line());
     let mut site = plan.boot();
-
     let desk = rack.set_up();
     site.started();
     configure(&mut site, &serial_site());
     enrol(&mut rack, &desk, &mut site);
+    (rack, desk, buttons, site)
+}
+
+#[test]
+fn a_press_at_the_box_reaches_the_siren_at_the_rack() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (mut rack, desk, buttons, mut site) = together(dir.path());
     sound(&mut site);
     sound(&mut rack.machine);
     assert!(!rack.siren(), "nobody has pressed yet");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A healthy one, and one whose button daemon does not start: see `make test-image`.
-const GOOD: &str = "2";
+pub(crate) const GOOD: &str = "2";
 const BROKEN: &str = "3";
 /// To unpack half a gigabyte into a slot with an emulated processor.
 const APPLY: Duration = Duration::from_secs(900);
@@ -72,7 +72,7 @@ fn is_running(version: &str) -> String {
     format!("grep -q '^IMAGE_VERSION=\"\\?{version}\"\\?$' /usr/lib/os-release")
 }
 
-fn running(machine: &mut Machine, version: &str) {
+pub(crate) fn running(machine: &mut Machine, version: &str) {
     machine.run(&is_running(version));
 }
 

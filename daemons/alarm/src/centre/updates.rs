@@ -6,8 +6,8 @@ use super::{Centre, Refused, Touched};
 use crate::event::{Actor, Event};
 use crate::register::{Appliance, Enrolment};
 use crate::rollout::{
-    BUNDLES_MAX, Bundle, IMAGE_MAX, Mood, Offer, Outcome, Progress, REASON_MAX, Rolling, Rollout, Scope,
-    Signature, Software, State, Told, Version,
+    BUNDLES_MAX, Bundle, IMAGE_MAX, Mood, Offer, Outcome, Progress, Rolling, Rollout, Scope, Signature,
+    Software, State, Told, Version, Why,
 };
 use crate::{BoxId, Wall};
 use serde::{Deserialize, Serialize};
@@ -181,7 +181,7 @@ impl Centre {
     pub fn resume_rollout(&self, by: Actor) -> Decided {
         let rollout = self.rolling_out()?;
         let version = rollout.version().clone();
-        let failed = |(_, progress): (_, &Progress)| matches!(progress, Progress::Failed { .. });
+        let failed = |(_, progress): (_, &Progress)| matches!(progress, Progress::Failed(_));
         let stands = rollout.mood() != Mood::Running || rollout.boxes().any(failed);
         Ok(if stands { vec![Event::RolloutResumed { version, by }] } else { vec![] })
     }
@@ -205,7 +205,7 @@ impl Centre {
         }
         let mut outcome = told.outcome.clone();
         if let Some(outcome) = &mut outcome {
-            outcome.reason = short(&outcome.reason);
+            outcome.why = Why::new(outcome.why.cause, &outcome.why.reason);
         }
         let software = Software { image: told.image.clone(), runs: told.runs.clone(), outcome };
         let news = self.updates.software.get(name) != Some(&software);
@@ -216,9 +216,9 @@ impl Centre {
     /// Trouble of an earlier try is an old word.
     fn trouble(&self, name: &BoxId, told: &Told) -> Option<Event> {
         let fetch = told.fetch.as_ref()?;
-        let reason = short(fetch.trouble.as_ref()?);
+        let why = Why::new(fetch.cause, fetch.trouble.as_ref()?);
         let offer = self.update_for(name).filter(|offer| offer.since == fetch.since)?;
-        Some(Event::UpdateFailed { name: name.clone(), version: offer.version, reason })
+        Some(Event::UpdateFailed { name: name.clone(), version: offer.version, why })
     }
 
     /// What is due of the roll-out: boxes begin, are given up, and it halts or ends.
@@ -238,9 +238,7 @@ impl Centre {
             let (name, version) = (name.clone(), version.clone());
             match after {
                 Progress::Going { .. } => Some(Event::UpdateBegan { name, version }),
-                Progress::Failed { reason } => {
-                    Some(Event::UpdateFailed { name, version, reason: reason.clone() })
-                }
+                Progress::Failed(why) => Some(Event::UpdateFailed { name, version, why: why.clone() }),
                 Progress::Waiting | Progress::Done => None,
             }
         };
@@ -304,8 +302,8 @@ fn roll(rolling: &mut Rolling, at: Wall, event: &Event) {
     if let Event::UpdateBegan { name, .. } = event {
         rollout.start(name, at);
     }
-    if let Event::UpdateFailed { name, reason, .. } = event {
-        rollout.fail(name, reason.clone());
+    if let Event::UpdateFailed { name, why, .. } = event {
+        rollout.fail(name, why.clone());
     }
     if let Event::RolloutHalted { .. } = event {
         rolling.halted = true;
@@ -320,8 +318,4 @@ fn roll(rolling: &mut Rolling, at: Wall, event: &Event) {
     if let Event::RolloutEnded { by, .. } = event {
         rolling.ended = Some((at, by.clone()));
     }
-}
-
-fn short(reason: &str) -> String {
-    reason.chars().take(REASON_MAX).collect()
 }

@@ -26,8 +26,10 @@ fn going(rollout: &Rollout) -> Vec<&str> {
 }
 
 fn ends(rollout: &mut Rollout, n: usize, state: State) {
-    rollout
-        .handle_outcome(&name(n), &Outcome { number: 0, version: version("2"), state, reason: "no".into() });
+    rollout.handle_outcome(
+        &name(n),
+        &Outcome { number: 0, version: version("2"), state, why: Why::new(Cause::NotWritten, "no") },
+    );
 }
 
 #[test]
@@ -89,11 +91,11 @@ fn a_box_that_falls_silent_counts_as_failed_and_old_words_do_not() {
     rollout.handle_time(at(0), |_| true);
     rollout.handle_outcome(
         &name(0),
-        &Outcome { number: 0, version: version("1"), state: State::RolledBack, reason: String::new() },
+        &Outcome { number: 0, version: version("1"), state: State::RolledBack, why: Why::default() },
     );
     assert_eq!(going(&rollout), ["box-0"]);
     rollout.handle_time(at(GIVE_UP_AFTER.as_secs()), |_| true);
-    assert!(matches!(rollout.boxes().next(), Some((_, Progress::Failed { .. }))));
+    assert!(matches!(rollout.boxes().next(), Some((_, Progress::Failed(_)))));
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! What the centre and its boxes say of versions, on the link and in the journal.
 
-use super::{Outcome, Rollout, Version};
+use super::{Cause, Outcome, Rollout, Version};
 use crate::event::Actor;
 use crate::{BoxId, SiteId, Wall};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ pub struct Fetch {
     /// Why it will not go on by itself: no space, another file than was offered.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// What that comes down to.
+    #[serde(default)]
+    pub cause: Cause,
 }
 
 /// What is known of a box's software.

@@ -3,7 +3,7 @@
 
 use super::path::Shared;
 use crate::update::{Begun, Shelf, Trouble, Update};
-use alarm::rollout::{Fetch, Offer};
+use alarm::rollout::{Cause, Fetch, Offer};
 use link::StreamError;
 use link::client::Session;
 use std::convert::Infallible;
@@ -75,17 +75,17 @@ async fn take(session: &Session, update: &Update, offer: &Offer, metered: bool) 
         fetched = fetch(session, update, offer) => fetched,
         () = another_way(update.free_ways().subscribe()), if metered => return,
     };
-    let tell = |bytes, trouble| update.tell(Some(Fetch { since: offer.since, bytes, trouble }));
     match fetched {
         Ok(()) => {
             tracing::info!(version = %offer.version, "an update has come in whole");
             *ended = Some(offer.since);
-            tell(offer.bytes, None);
+            update.tell(Some(on_its_way(offer, offer.bytes)));
         }
         Err(Stopped::Trouble(trouble)) => {
             tracing::warn!(version = %offer.version, %trouble, "an update does not come in");
             *ended = Some(offer.since);
-            tell(0, Some(trouble.to_string()));
+            let (cause, trouble) = (trouble.cause(), Some(trouble.to_string()));
+            update.tell(Some(Fetch { trouble, cause, ..on_its_way(offer, 0) }));
         }
         Err(Stopped::Cut(error)) => {
             tracing::debug!(version = %offer.version, %error, "the update is cut; what has come is kept");
@@ -95,13 +95,17 @@ async fn take(session: &Session, update: &Update, offer: &Offer, metered: bool) 
     }
 }
 
+fn on_its_way(offer: &Offer, bytes: u64) -> Fetch {
+    Fetch { since: offer.since, bytes, trouble: None, cause: Cause::Other }
+}
+
 async fn fetch(session: &Session, update: &Update, offer: &Offer) -> Result<(), Stopped> {
     let wanted = offer.clone();
     let has = match on_disk(update, move |shelf| shelf.begin(&wanted)).await? {
         Begun::Arrived => return Ok(()),
         Begun::Has(bytes) => bytes,
     };
-    update.tell(Some(Fetch { since: offer.since, bytes: has, trouble: None }));
+    update.tell(Some(on_its_way(offer, has)));
     if has < offer.bytes {
         tracing::info!(version = %offer.version, from = has, of = offer.bytes, "fetching an update");
         transfer(session, update, offer, has).await?;
@@ -119,7 +123,7 @@ async fn transfer(session: &Session, update: &Update, offer: &Offer, mut has: u6
         has = on_disk(update, move |shelf| shelf.add(&bytes)).await?;
         if Instant::now() >= tell_at {
             tell_at = Instant::now() + TELL_EVERY;
-            update.tell(Some(Fetch { since: offer.since, bytes: has, trouble: None }));
+            update.tell(Some(on_its_way(offer, has)));
         }
     }
     Ok(())

@@ -61,7 +61,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alarm::rollout::State;
+    use alarm::rollout::{Cause, State, Why};
 
     #[test]
     fn what_runs_and_how_the_last_update_went() {
@@ -78,10 +78,11 @@ mod tests {
         let record = place.updates().join("state.json");
         fs::write(&record, r#"{"floor":"1","last":{"bundle":"b"}}"#).unwrap();
         assert_eq!(place.outcome(), None);
-        let told = r#"{"outcome":{"number":3,"version":"2","state":"refused","reason":"old"},"newer":1}"#;
+        let told = r#"{"outcome":{"number":3,"version":"2","state":"refused","cause":"not-newer","reason":"old"},"newer":1}"#;
         fs::write(&record, told).unwrap();
         let outcome = place.outcome().unwrap();
-        assert_eq!((outcome.number, outcome.state, outcome.reason.as_str()), (3, State::Refused, "old"));
+        assert_eq!((outcome.number, outcome.state), (3, State::Refused));
+        assert_eq!(outcome.why, Why::new(Cause::NotNewer, "old"));
         fs::write(&record, "{").unwrap();
         assert_eq!(place.outcome(), None);
     }

@@ -2,7 +2,7 @@
 
 use super::Place;
 use alarm::Wall;
-use alarm::rollout::Offer;
+use alarm::rollout::{Cause, Offer};
 use bundle::{Release, signed};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -54,6 +54,20 @@ pub enum Trouble {
     /// The disk.
     #[error("the bundle cannot be kept: {0}")]
     Disk(#[from] io::Error),
+}
+
+impl Trouble {
+    /// What it comes down to.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Image { .. } => Cause::Image,
+            Self::Older { .. } => Cause::NotNewer,
+            Self::NoFolder => Cause::NoAppliance,
+            Self::NoSpace { .. } => Cause::NoSpace,
+            Self::Hash => Cause::Changed,
+            Self::Disk(_) => Cause::NotWritten,
+        }
+    }
 }
 
 /// What there is of a bundle.

@@ -46,12 +46,19 @@ function files_rs(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.rs')).map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
-test('every fault has a text', () => {
-  const source = rust('alarm/src/notice.rs');
-  const body = source.slice(source.indexOf('pub enum Fault {'), source.indexOf('Other(String)'));
-  const faults = [...body.matchAll(/^ {4}([A-Z]\w+),$/gm)].map((match) => kebab(match[1] ?? ''));
-  expect(faults.length).toBeGreaterThan(15);
-  expect(faults.filter((fault) => !(`fault.${fault}` in zh))).toEqual([]);
+test('every fault, and every cause for which an update fails, has a text', () => {
+  const enums: [string, string, string, number][] = [
+    ['fault', 'alarm/src/notice.rs', 'pub enum Fault {', 15],
+    ['cause', 'alarm/src/rollout.rs', 'pub enum Cause {', 10],
+  ];
+  for (const [group, file, head, least] of enums) {
+    const source = rust(file);
+    const begin = source.indexOf(head);
+    const body = source.slice(begin, source.indexOf('\n}', begin));
+    const words = [...body.matchAll(/^ {4}([A-Z]\w+),$/gm)].map((match) => kebab(match[1] ?? ''));
+    expect(words.length, group).toBeGreaterThan(least);
+    expect(words.filter((word) => !(`${group}.${word}` in zh)), group).toEqual([]);
+  }
 });
 
 function kebab(name: string): string {

@@ -63,7 +63,7 @@ fn updating(
     });
     let bytes = bundle.map_or(0, |bundle| bundle.bytes);
     let fetch = |since| told.and_then(|told| told.fetch.as_ref()).filter(|fetch| fetch.since == since);
-    let (is, fetched, reason) = match progress {
+    let (is, fetched, why) = match progress {
         Progress::Waiting => ("waiting", 0, None),
         Progress::Going { since } => {
             let fetched = fetch(*since).map_or(0, |fetch| fetch.bytes);
@@ -81,7 +81,7 @@ fn updating(
             (is, if staged { bytes } else { fetched }, None)
         }
         Progress::Done => ("done", bytes, None),
-        Progress::Failed { reason } => ("failed", 0, Some(reason.clone())),
+        Progress::Failed(why) => ("failed", 0, Some(why)),
     };
     view::Updating {
         r#box: name.to_string(),
@@ -89,6 +89,7 @@ fn updating(
         runs: software.map(|software| software.runs.to_string()),
         fetched,
         bytes,
-        reason,
+        cause: why.map(|why| word(&why.cause)),
+        reason: why.map(|why| why.reason.clone()),
     }
 }

@@ -72,7 +72,9 @@ pub struct Updating {
     pub fetched: u64,
     /// Of so many.
     pub bytes: u64,
-    /// Why it failed.
+    /// Why it failed, in one word of [`alarm::rollout::Cause`].
+    pub cause: Option<String>,
+    /// The same in words for a technician, as the box says them.
     pub reason: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Bundles and their roll-out at a desk: what is taken, who may, what a box is told, and what it gets.
 
 use crate::centre::{Desk, PATIENCE, until};
-use alarm::rollout::{Fetch, Offer, Outcome, State, Told};
+use alarm::rollout::{Cause, Fetch, Offer, Outcome, State, Told, Why};
 use alarm::wire::{Purpose, Refusal, Status, ToBox, ToRack};
 use bundle::made;
 use link::StreamError;
@@ -55,7 +55,8 @@ impl Edge {
 
     async fn ended(&mut self, number: u64, state: State) {
         let version = "2".parse().unwrap();
-        self.told.outcome = Some(Outcome { number, version, state, reason: "journal not writable".into() });
+        self.told.outcome =
+            Some(Outcome { number, version, state, why: Why::new(Cause::Unhealthy, "journal not writable") });
         self.tell().await;
     }
 
@@ -208,7 +209,7 @@ async fn a_box_whose_turn_it_is_gets_the_bundle_from_the_byte_it_asks_for() {
         all.extend(bytes);
     }
     assert!(all == file[1_000..]);
-    edge.told.fetch = Some(Fetch { since: offer.since, bytes: 1_234, trouble: None });
+    edge.told.fetch = Some(Fetch { since: offer.since, bytes: 1_234, trouble: None, cause: Cause::Other });
     edge.tell().await;
     until(|| rollout(&desk)["boxes"][0]["fetched"] == 1_234).await;
     assert_eq!(fares(&desk, "school-1-gate").0, "fetching");
@@ -238,12 +239,14 @@ async fn two_boxes_that_fail_halt_it_and_resuming_tries_them_again() {
         edge.turn().await;
     }
     let trouble = Some("no space for the update".to_owned());
-    edges[0].told.fetch = Some(Fetch { since: offer.since, bytes: 0, trouble });
+    edges[0].told.fetch = Some(Fetch { since: offer.since, bytes: 0, trouble, cause: Cause::NoSpace });
     edges[0].tell().await;
     edges[1].ended(1, State::RolledBack).await;
     until(|| rollout(&desk)["mood"] == "halted").await;
     assert_eq!(fares(&desk, "school-1-gate"), ("failed".into(), "no space for the update".into()));
     assert_eq!(fares(&desk, "school-1-hall"), ("failed".into(), "journal not writable".into()));
+    let boxes = &rollout(&desk)["boxes"];
+    assert_eq!((&boxes[0]["cause"], &boxes[1]["cause"]), (&json!("no-space"), &json!("unhealthy")));
     assert_eq!(edges[2].offered(Option::is_none).await, None, "nobody goes on fetching");
     assert_eq!(edges[0].offered(Option::is_none).await, None);
     edges[0].told.fetch = None;

@@ -10,7 +10,7 @@ use super::trial::on_trial;
 use super::tryboot::{self, Pi};
 use super::version::{Release, Version};
 use super::{Failure, sysupdate};
-use alarm::rollout::State;
+use alarm::rollout::{Cause, State, Why};
 use anyhow::Context;
 use std::path::Path;
 
@@ -50,7 +50,9 @@ pub fn apply(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release>
     if let Some(version) = version {
         let lies_there = result.is_ok() || result.as_ref().is_err_and(is_staged);
         let state = if lies_there { State::Staged } else { State::Refused };
-        record.tell(&version, state, refused.clone().unwrap_or_default());
+        let cause = result.as_ref().err().and_then(|error| error.downcast_ref::<Failure>());
+        let cause = cause.map_or(Cause::Other, Failure::cause);
+        record.tell(&version, state, Why::new(cause, refused.as_deref().unwrap_or_default()));
     }
     record.last = Some(Outcome { bundle, refused });
     match (&result, place.remember(&record)) {

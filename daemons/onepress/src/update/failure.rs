@@ -4,6 +4,7 @@ use super::contents::NoUpdate;
 use super::decide::Refusal;
 use super::tar;
 use super::version::NoRelease;
+use alarm::rollout::Cause;
 
 /// Why an update did not come about, whole in one sentence: causes are said in it, and not again beneath it. Nothing of it is left behind, whichever it is.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,22 @@ impl Failure {
             Self::Busy | Self::OnTrial => 7,
             Self::Slot(_) => 8,
             Self::NotNow(_) => 9,
+        }
+    }
+
+    /// What the centre hears it comes down to.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Signature(_) | Self::Damaged(_) | Self::Archive(_) | Self::NoUpdate(_) => Cause::Signature,
+            Self::NoRelease(_) => Cause::NoAppliance,
+            Self::Refused(Refusal::Profile { .. } | Refusal::Leg(_)) => Cause::Image,
+            Self::Refused(Refusal::Running(_) | Refusal::Staged(_) | Refusal::Older { .. }) => {
+                Cause::NotNewer
+            }
+            Self::Refused(Refusal::Failed(_)) => Cause::Tried,
+            Self::NoSpace(_) => Cause::NoSpace,
+            Self::Busy | Self::OnTrial | Self::NotNow(_) => Cause::Busy,
+            Self::Slot(_) => Cause::NotWritten,
         }
     }
 }

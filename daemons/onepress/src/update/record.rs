@@ -8,7 +8,7 @@
 //! ```
 
 use super::version::Version;
-use alarm::rollout::{self, State};
+use alarm::rollout::{self, Cause, State, Why};
 use serde::{Deserialize, Serialize};
 
 /// Most versions remembered as failed; a fleet that failed so often has other worries.
@@ -92,22 +92,23 @@ impl Record {
     }
 
     /// What the centre is to hear.
-    pub fn tell(&mut self, version: &Version, state: State, reason: String) {
+    pub fn tell(&mut self, version: &Version, state: State, why: Why) {
         let number = self.outcome.as_ref().map_or(1, |before| before.number + 1);
-        self.outcome = Some(rollout::Outcome { number, version: version.clone(), state, reason });
+        self.outcome = Some(rollout::Outcome { number, version: version.clone(), state, why });
     }
 
     /// A boot of `running` has become healthy.
     pub fn settle(&mut self, running: &Version, boot: &str) -> Settled {
         let settled = self.settled(running, boot);
         if let Settled::Updated(version) = &settled {
-            self.tell(version, State::Healthy, String::new());
+            self.tell(version, State::Healthy, Why::default());
         }
         if !matches!(settled, Settled::Waits(_)) {
             self.staged = None;
         }
         if let Settled::RolledBack(version) = &settled {
-            self.tell(version, State::RolledBack, "it was started and did not become healthy".into());
+            let why = Why::new(Cause::Unhealthy, "it was started and did not become healthy");
+            self.tell(version, State::RolledBack, why);
             self.failed.retain(|failed| failed != version);
             self.failed.push(version.clone());
             let excess = self.failed.len().saturating_sub(FAILED_MAX);
@@ -200,8 +201,8 @@ mod tests {
         let mut record = Record::default();
         record.begin(&version("2"), "a");
         record.last = Some(Outcome { bundle: "b".into(), refused: Some("no".into()) });
-        record.tell(&version("2"), State::Refused, "no".into());
-        record.tell(&version("2"), State::Refused, "no".into());
+        record.tell(&version("2"), State::Refused, Why::new(Cause::NoSpace, "no"));
+        record.tell(&version("2"), State::Refused, Why::new(Cause::NoSpace, "no"));
         assert_eq!(
             record.outcome.as_ref().map(|outcome| outcome.number),
             Some(2),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::rollout::{
-    AT_ONCE, BUNDLES_MAX, Fetch, GIVE_UP_AFTER, HALT_AFTER, Mood, Outcome, Progress, Scope, Signature, State,
-    Told, Version,
+    AT_ONCE, BUNDLES_MAX, Cause, Fetch, GIVE_UP_AFTER, HALT_AFTER, Mood, Outcome, Progress, Scope, Signature,
+    State, Told, Version, Why,
 };
 
 const IMAGE: &str = "onepress-edge-x86";
@@ -16,12 +16,12 @@ fn runs(text: &str) -> Told {
 }
 
 fn ended(runs_now: &str, number: u64, state: State) -> Told {
-    let outcome = Outcome { number, version: version("2"), state, reason: "no".into() };
+    let outcome = Outcome { number, version: version("2"), state, why: Why::new(Cause::NotWritten, "no") };
     Told { outcome: Some(outcome), ..runs(runs_now) }
 }
 
 fn trouble(since: Wall) -> Told {
-    let fetch = Fetch { since, bytes: 0, trouble: Some("no space".into()) };
+    let fetch = Fetch { since, bytes: 0, trouble: Some("no space".into()), cause: Cause::NoSpace };
     Told { fetch: Some(fetch), ..runs("1") }
 }
 
@@ -158,7 +158,7 @@ fn two_failures_halt_it_and_a_person_lets_it_go_on() {
     story.tell(1, &trouble(Wall::from_millis(1)));
     assert_eq!(story.going().len(), AT_ONCE, "trouble of another try");
     story.tell(1, &trouble(story.since(1)));
-    assert_eq!(story.progress(1), Progress::Failed { reason: "no space".into() });
+    assert_eq!(story.progress(1), Progress::Failed(Why::new(Cause::NoSpace, "no space")));
     story.tell(2, &ended("1", 7, State::RolledBack));
     story.roll(1);
     assert_eq!((story.mood(), story.going()), (Mood::Halted, vec![]));

@@ -390,6 +390,7 @@ export interface Updating {
   runs: string | null;
   fetched: number;
   bytes: number;
+  cause: string | null;
   reason: string | null;
 }
 
