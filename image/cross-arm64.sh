@@ -46,10 +46,15 @@ unshare --mount sh -euc '
 ' $tree "$profile" $target "$(env | grep ^CARGO_PROFILE_ || true)"
 
 folder=target/$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
+# Examples name board files where an appliance has them.
+example=$(mktemp)
+trap 'rm -f "$example"' EXIT
 run() { QEMU_LD_PREFIX=/nonexistent qemu-aarch64-static -L $tree/usr/aarch64-linux-gnu "$@"; }
 # shellcheck disable=SC2016  # for make
 for program in $(make -s -f install.mk --eval='names: ; @echo $(INSTALLED_BINARIES)' names); do
   run "$folder/$program" --version
-  example=daemons/${program#onepress-}/${program#onepress-}.toml.example
-  [ ! -e "$example" ] || run "$folder/$program" --config "$example" --check >/dev/null
+  shipped=daemons/${program#onepress-}/${program#onepress-}.toml.example
+  [ -e "$shipped" ] || continue
+  sed "s,/usr/share/onepress/boards,$PWD/hw/boards," "$shipped" >"$example"
+  run "$folder/$program" --config "$example" --check >/dev/null
 done

@@ -149,6 +149,24 @@ fn each_package_that_is_asked_for_is_explained() {
 }
 
 #[test]
+fn each_profile_has_the_files_of_its_role() {
+    let profiles = std::fs::read_dir(source("image/mkosi.profiles")).expect("profiles");
+    let names = profiles.map(|entry| entry.expect("one").file_name().to_string_lossy().into_owned());
+    let profiles: Vec<_> = names.filter(|name| !name.contains('.')).collect();
+    assert_eq!(profiles.len(), 3, "{profiles:?}");
+    for profile in profiles {
+        let role = profile.split('-').next().unwrap_or_default();
+        let folder = format!("{role}.extra");
+        let conf = source("image/mkosi.profiles").join(&profile).join("mkosi.conf");
+        let conf = std::fs::read_to_string(conf).expect("its definition");
+        assert!(conf.contains(&format!("ExtraTrees=../{folder}\n")), "{profile}");
+        let preset = format!("image/mkosi.profiles/{folder}/usr/lib/systemd/system-preset/40-{role}.preset");
+        let preset = std::fs::read_to_string(source(&preset)).expect("its preset");
+        assert!(preset.contains(&format!("enable onepress-{role}.target")), "{preset}");
+    }
+}
+
+#[test]
 fn the_units_of_an_image_have_no_cycle_and_no_mistake() {
     for role in ROLES {
         let script = source("tests/tests/image/units.sh");

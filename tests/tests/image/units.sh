@@ -9,7 +9,7 @@ export cache base image profile="$1"
 mkdir -p "$cache/tools/merged"
 exec unshare --mount --pid --fork sh -euc 'cd "$cache/tools"
   mount -t tmpfs none tmp && mkdir tmp/upper tmp/job
-  lower=$image/mkosi.profiles/$profile/mkosi.extra:$image/mkosi.extra:$cache/tree/$profile:$base
+  lower=$image/mkosi.profiles/${profile%%-*}.extra:$image/mkosi.extra:$cache/tree/$profile:$base
   mount -t overlay -o "upperdir=tmp/upper,workdir=tmp/job,lowerdir=$lower" none merged
   mount -t proc proc proc
   chroot . systemctl --root=/merged preset-all >/dev/null 2>&1

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Makes the root file system what the other images are: the same files beside the packages, from image/.
-#   post-build.sh TARGET PROFILE OF      OF: whose files the profile has, where it has none of its own
+#   post-build.sh TARGET PROFILE
 set -eu
-target=$1 profile=$2 of=$3
+target=$1 profile=$2
 image=$(realpath "$(dirname "$0")/../../..")
 version=${ONEPRESS_VERSION:-0}
 
 cp -a "$image/mkosi.extra/." "$target/"
-cp -a "$image/mkosi.profiles/$of/mkosi.extra/." "$target/"
+cp -a "$image/mkosi.profiles/${profile%%-*}.extra/." "$target/"
 mkdir -p "$target/usr/share/onepress/config" "$target/usr/share/onepress" "$target/usr/lib/systemd"
 cp "$image/config/${profile%%-*}"/*.toml "$target/usr/share/onepress/config"
 keys=$("$image/keys.sh")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # From rootfs.erofs to a disk image and a signed update bundle. Sizes of slots are those of the other images, in repart.d.
-#   post-image.sh BINARIES PROFILE OF
+#   post-image.sh BINARIES PROFILE
 set -eu
 binaries=$1 profile=$2
 board=$(realpath "$(dirname "$0")")
