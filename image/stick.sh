@@ -24,6 +24,7 @@ mkdir -p "$addon" && cp "$keys/secure-boot.key" "$keys/secure-boot.crt" "$addon"
 image/run.sh "$addon" ukify build --stub=/usr/lib/systemd/boot/efi/addonx64.efi.stub --output=/job/install.addon.efi \
   --secureboot-private-key=/job/secure-boot.key --secureboot-certificate=/job/secure-boot.crt \
   --cmdline="onepress.install systemd.unit=onepress-install.target systemd.volatile=state \
+systemd.verity_root_data=/dev/onepress-stick/root systemd.verity_root_hash=/dev/onepress-stick/verity \
 $(printf 'rd.systemd.mask=%s ' sysroot-var.mount systemd-repart.service onepress-machine-id.service)\
 $(printf 'systemd.mask=%s ' systemd-repart.service etc-onepress.mount appliance-state.service appliance-site.service)"
 esp=$(volume "$raw" esp)

@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// Bounds that make a download over a school's line, and a slot, enough.
 const ROOT_MAX: u64 = 150 << 20;
-const EDGE_UPDATE_MAX: u64 = 120_000_000;
+pub(crate) const EDGE_UPDATE_MAX: u64 = 120_000_000;
 const ROLES: [&str; 2] = ["rack", "edge-x86"];
 
 fn source(path: &str) -> PathBuf {

@@ -11,6 +11,7 @@ use onepress::flash::site::{PARTITION, Site, TICKET_FILE};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -74,6 +75,23 @@ fn the_stick_leaves_a_disk_alone_from_which_an_appliance_has_started() {
     machine.says("NOT INSTALLED: nvme0n1", BOOT);
     machine.says("holds an installation that has run", BOOT);
     machine.says("erase = true", BOOT);
+}
+
+#[test]
+fn a_disk_with_the_same_version_half_written_is_not_taken_for_the_stick() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
+    let inside = disk(dir.path(), "inside.raw", Some(&image), DISK);
+    let root = part(&inside, &format!("root_{FIRST}"));
+    let torn = vec![0; 8 << 20];
+    let file = File::options().write(true).open(&inside).expect("the disk");
+    file.write_all_at(&torn, root.start + (1 << 20)).expect("torn");
+    let stick = stick(dir.path(), &serial_site(), None);
+    let machine = Plan::new("beside").stick(&stick).virtio(&inside).without_shell().boot();
+    let told = machine.off(INSTALL);
+    assert!(told.contains("to disk vda") && told.contains("INSTALLED and read back"), "{told}");
+    let image = image.with_file_name(format!("onepress-edge-x86_{FIRST}.root-x86-64.raw"));
+    assert!(same(&image, &Part::alone(&image), &inside, &root), "the root is whole");
 }
 
 #[test]
@@ -150,7 +168,7 @@ fn an_installation_that_was_cut_off_leaves_nothing_that_starts_half_and_is_done_
     let halfway = dir.path().join("halfway.raw");
     let machine = Plan::new("once more").stick(&stick).virtio(&halfway).without_shell().boot();
     let told = machine.off(INSTALL);
-    assert!(told.contains("INSTALLED and read back"), "{what}: {told}");
+    assert!(told.contains("to disk vda") && told.contains("INSTALLED and read back"), "{what}: {told}");
     let mut site = Plan::new("at last").virtio(&halfway).boot();
     site.started();
     assert_eq!(site.run("hostname").trim(), "school-1", "{what}");

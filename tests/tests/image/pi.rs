@@ -3,6 +3,7 @@
 //! meant, and tells the kernel in the device tree which that was. QEMU then starts them on a board of no maker's.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
+use crate::files::EDGE_UPDATE_MAX;
 use crate::parts::{parts, run};
 use crate::vm::{ARM, BOOT, Machine, Plan, copy, disk, media};
 use crate::{configure, sound};
@@ -41,6 +42,9 @@ fn a_pi_tries_an_update_once_and_keeps_what_is_healthy() {
     let card = dir.path().join("card.raw");
     copy(&image, &card, DISK);
     let bundle = |version: &str| built(PROFILE, version, &format!("onepress-{PROFILE}_{version}.bundle"));
+    let long = bundle("2").metadata().expect("the bundle").len();
+    println!("edge-arm64: update {:.1} MB", long as f64 / 1e6);
+    assert!(long <= EDGE_UPDATE_MAX, "{long}");
     let pi = Pi { card, media: media(dir.path(), &[&bundle("2"), &bundle("3")]), buttons: Buttons::new() };
 
     assert_eq!(pi.meant(false), 2);

@@ -281,7 +281,7 @@ impl Plan {
             Kind::Pi(boot) => {
                 let arguments = fs::read_to_string(boot.join("cmdline.txt")).expect("the kernel's arguments");
                 command.args(ARM).args(["-accel", "tcg,thread=multi", "-append", arguments.trim()]);
-                for (option, file) in [("-kernel", "Image"), ("-initrd", "initrd"), ("-dtb", "tree.dtb")] {
+                for (option, file) in [("-kernel", "Image.gz"), ("-initrd", "initrd"), ("-dtb", "tree.dtb")] {
                     command.arg(option).arg(boot.join(file));
                 }
             }
