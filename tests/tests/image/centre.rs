@@ -1,7 +1,8 @@
 //! A rack and a box in two virtual machines, a cable between them; the box's buttons and the wall's relays are
 //! simulated parts on serial lines, as they are in the rig.
 
-use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::parts::disk;
+use crate::vm::{BOOT, Machine, Plan};
 use hw::modbus::{self, Slave};
 use hw::{pty, serialbox};
 use onepress::api::Desk;

@@ -1,7 +1,7 @@
 //! What of an image is shown on its files, without a virtual machine: seconds instead of minutes.
 
 use crate::centre::{DISK, FIRST, built};
-use crate::vm::copy;
+use crate::parts::copy;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,7 +2,8 @@
 //! rppal's register window as far as it goes without a Pi (edges come from the kernel; levels and outputs do not).
 
 use crate::centre::{DISK, FIRST, Rack, built, cable, site_toml, wait};
-use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::parts::disk;
+use crate::vm::{BOOT, Machine, Plan};
 use crate::{configure, enrol, presses};
 
 /// Made by tests/setup/gpio_sim.sh for the kernel of the image.

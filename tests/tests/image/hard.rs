@@ -2,8 +2,8 @@
 //! in 1970, a byte of the root that has flipped.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site, wait};
-use crate::parts::part;
-use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::parts::{disk, part};
+use crate::vm::{BOOT, Machine, Plan};
 use crate::{configure, press, sound, waiting};
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -2,9 +2,9 @@
 //! stick refuses; and power cuts while it writes.
 
 use crate::centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
-use crate::parts::{self, Part, part, run, same};
+use crate::parts::{self, Part, copy, disk, part, run, same, without_keys};
 use crate::powercut::{asked, kernels};
-use crate::vm::{BOOT, Plan, copy, disk, without_keys};
+use crate::vm::{BOOT, Plan};
 use crate::writes::{Dice, Log};
 use crate::{presses, sound};
 use onepress::flash::site::{PARTITION, Site, TICKET_FILE};

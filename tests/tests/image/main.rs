@@ -24,10 +24,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use centre::{Buttons, DISK, FIRST, Rack, built, cable, serial_site, wait};
 use onepress::api::Desk;
+use parts::disk;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
-use vm::{BOOT, Machine, Plan, disk};
+use vm::{BOOT, Machine, Plan};
 
 /// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
 fn enrol(rack: &mut Rack, desk: &Desk, site: &mut Machine) {

@@ -3,7 +3,8 @@
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
 use crate::configure;
-use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::parts::disk;
+use crate::vm::{BOOT, Machine, Plan};
 use std::path::Path;
 
 /// Bar: longest time to "inputs supervised", in times of systemd alone.

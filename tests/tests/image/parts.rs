@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A partition, in bytes.
@@ -60,4 +60,46 @@ pub(crate) fn same(one: &Path, of_one: &Part, other: &Path, of_other: &Part) -> 
 /// Runs one of the tools that look at disks.
 pub(crate) fn run(command: &mut Command) -> Output {
     command.output().expect("tests/setup/image.sh")
+}
+
+/// A disk of this size, whose first part is an image; the image itself is not touched.
+pub(crate) fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
+    let path = dir.join(name);
+    match image {
+        Some(image) => {
+            copy(image, &path, size);
+            without_keys(&path);
+        }
+        None => File::create(&path).and_then(|file| file.set_len(size)).expect("a disk"),
+    }
+    path
+}
+
+/// A copy that takes no more of the disk than what it copies, and is `size` long if that is more.
+pub(crate) fn copy(from: &Path, to: &Path, size: u64) {
+    let copied = Command::new("cp").args(["--sparse=always", "--dereference"]).arg(from).arg(to).status();
+    assert!(copied.expect("cp").success(), "copying {}", from.display());
+    let file = File::options().write(true).open(to).expect("the copy");
+    let long = file.metadata().expect("its length").len();
+    file.set_len(size.max(long)).expect("room for a disk");
+}
+
+/// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
+/// the laboratory.
+pub(crate) fn without_keys(disk: &Path) {
+    let at = part(disk, "esp").volume(disk);
+    let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
+    assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
+}
+
+/// A FAT file system with these files, as on a stick.
+pub(crate) fn media(dir: &Path, files: &[&Path]) -> PathBuf {
+    let path = dir.join("media.raw");
+    let long: u64 = files.iter().map(|file| file.metadata().expect("a file").len()).sum();
+    File::create(&path).and_then(|file| file.set_len(long + (64 << 20))).expect("a medium");
+    let made = Command::new("mkfs.vfat").args(["-F", "32"]).arg(&path).output().expect("dosfstools");
+    assert!(made.status.success(), "{made:?}");
+    let copied = Command::new("mcopy").arg("-i").arg(&path).args(files).arg("::").status();
+    assert!(copied.expect("mtools").success());
+    path
 }

@@ -4,8 +4,8 @@
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
 use crate::files::EDGE_UPDATE_MAX;
-use crate::parts::{parts, run};
-use crate::vm::{ARM, BOOT, Machine, Plan, copy, disk, media};
+use crate::parts::{copy, disk, media, parts, run};
+use crate::vm::{ARM, BOOT, Machine, Plan};
 use crate::{configure, sound};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,8 @@
 //! begins (1): a failure names its seed and its cut.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
-use crate::parts::{self, Part, run, same};
-use crate::vm::{BOOT, Machine, Plan, disk, media};
+use crate::parts::{self, Part, disk, media, run, same};
+use crate::vm::{BOOT, Machine, Plan};
 use crate::writes::{Dice, Log};
 use crate::{configure, noted, press, restart, waiting};
 use std::collections::BTreeSet;
@@ -81,7 +81,7 @@ impl Life {
         let image = built("edge-x86", FIRST, &format!("onepress-edge-x86_{FIRST}.raw"));
         let base = disk(dir, "base.raw", Some(&image), DISK);
         let live = dir.join("live.raw");
-        crate::vm::copy(&base, &live, DISK);
+        crate::parts::copy(&base, &live, DISK);
         let log = dir.join("writes.log");
         File::create(&log).expect("a log");
         let bundle = built("edge-x86", NEXT, &format!("onepress-edge-x86_{NEXT}.bundle"));
@@ -119,7 +119,7 @@ impl Life {
     fn cut(&self, dir: &Path, count: usize, dice: &mut Dice) -> PathBuf {
         let path = dir.join("cut.raw");
         let _ = fs::remove_file(&path);
-        crate::vm::copy(&self.base, &path, DISK);
+        crate::parts::copy(&self.base, &path, DISK);
         self.log.cut(&File::options().write(true).open(&path).expect("a disk"), count, dice);
         path
     }

@@ -3,8 +3,8 @@
 //! a rack is in service is seen at its console.
 
 use crate::centre::{DISK, FIRST, built, free, wait};
-use crate::parts::{part, run};
-use crate::vm::{Plan, copy};
+use crate::parts::{copy, part, run};
+use crate::vm::Plan;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! A technician at the serial line of the shipped image.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site, wait};
+use crate::parts::disk;
 use crate::sound;
-use crate::vm::{Machine, Plan, disk};
+use crate::vm::{Machine, Plan};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

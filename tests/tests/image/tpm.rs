@@ -1,7 +1,8 @@
 //! Secrets and the TPM: swtpm is the chip, on the board or on another one.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
-use crate::vm::{BOOT, Machine, Plan, disk};
+use crate::parts::disk;
+use crate::vm::{BOOT, Machine, Plan};
 use crate::{configure, press, restart, sound, waiting};
 use link::ca::{Ca, Request};
 use link::identity::{Identity, Key};

@@ -1,7 +1,8 @@
 //! Updates in a machine: a good one stays, a broken one gives its place back, and what should not be put on is not.
 
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
-use crate::vm::{BOOT, Machine, Plan, disk, media};
+use crate::parts::{disk, media};
+use crate::vm::{BOOT, Machine, Plan};
 use crate::{configure, restart, sound};
 use std::path::Path;
 use std::time::Duration;

@@ -4,7 +4,6 @@
 //! The image is the shipped one. The shell is a unit that the virtual machine's firmware passes as a credential
 //! (SMBIOS type 11, systemd.system-credentials(7)); nothing in the image knows of it.
 
-use crate::parts::part;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::fs;
@@ -459,46 +458,4 @@ impl Drop for Machine {
                 writeln!(std::io::stderr(), "{}: the serial line is kept in {}", self.name, kept.display());
         }
     }
-}
-
-/// A disk of this size, whose first part is an image; the image itself is not touched.
-pub(crate) fn disk(dir: &Path, name: &str, image: Option<&Path>, size: u64) -> PathBuf {
-    let path = dir.join(name);
-    match image {
-        Some(image) => {
-            copy(image, &path, size);
-            without_keys(&path);
-        }
-        None => fs::File::create(&path).and_then(|file| file.set_len(size)).expect("a disk"),
-    }
-    path
-}
-
-/// A copy that takes no more of the disk than what it copies, and is `size` long if that is more.
-pub(crate) fn copy(from: &Path, to: &Path, size: u64) {
-    let copied = Command::new("cp").args(["--sparse=always", "--dereference"]).arg(from).arg(to).status();
-    assert!(copied.expect("cp").success(), "copying {}", from.display());
-    let file = fs::File::options().write(true).open(to).expect("the copy");
-    let long = file.metadata().expect("its length").len();
-    file.set_len(size.max(long)).expect("room for a disk");
-}
-
-/// Takes the keys off that a virtual machine's firmware would enrol: under Secure Boot the kernel hears nothing from
-/// the laboratory.
-pub(crate) fn without_keys(disk: &Path) {
-    let at = part(disk, "esp").volume(disk);
-    let done = Command::new("mdeltree").args(["-i", &at, "::/loader/keys"]).status();
-    assert!(done.expect("mtools").success(), "no keys on {}", disk.display());
-}
-
-/// A FAT file system with these files, as on a stick.
-pub(crate) fn media(dir: &Path, files: &[&Path]) -> PathBuf {
-    let path = dir.join("media.raw");
-    let long: u64 = files.iter().map(|file| file.metadata().expect("a file").len()).sum();
-    fs::File::create(&path).and_then(|file| file.set_len(long + (64 << 20))).expect("a medium");
-    let made = Command::new("mkfs.vfat").args(["-F", "32"]).arg(&path).output().expect("dosfstools");
-    assert!(made.status.success(), "{made:?}");
-    let copied = Command::new("mcopy").arg("-i").arg(&path).args(files).arg("::").status();
-    assert!(copied.expect("mtools").success());
-    path
 }
