@@ -137,7 +137,8 @@ fn what_was_signed_and_is_not_there_or_there_and_not_signed_is_refused() {
 fn another_appliance_s_bundle_is_refused() {
     let appliance = Appliance::new(EDGE, "1");
     for other in ["onepress-rack", "onepress-edge-arm64"] {
-        let bundle = appliance.signer.bundle(&appliance.outside(), other, &files(other, "2", &[".efi"]));
+        let name = format!("{other}_2");
+        let bundle = appliance.signer.bundle(&appliance.outside(), &name, &files(other, "2", &[".efi"]));
         refused(&appliance, &bundle, 4, &format!("it is for {other}, and this is {EDGE}"));
     }
     let pi_only = appliance.signer.bundle(&appliance.outside(), "pi", &files(EDGE, "2", &[".boot.tar"]));
