@@ -30,14 +30,22 @@ use std::path::Path;
 use std::time::Duration;
 use vm::{BOOT, Machine, Plan};
 
-/// Gives the rack's wall and the box their places in the centre, and waits until the box is linked.
+/// Gives the rack's wall and relay and the box their places in the centre, and waits until the box is linked.
 fn enrol(rack: &mut Rack, desk: &Desk, site: &mut Machine) {
     desk.post("/api/sites", &serde_json::json!({ "id": "school", "name": "School" })).expect("a site");
     let wall = desk.new_box("wall", None).expect("a ticket for the wall");
+    let relay = desk.new_box("relay", None).expect("a ticket for the relay");
     let ticket = desk.new_box("box", Some("school")).expect("a ticket for the box");
     rack.machine.write("/run/ticket", &wall);
     rack.machine
         .run("onepress enrol /run/ticket --state /var/lib/onepress/wall && systemctl restart onepress-wall");
+    rack.machine.write("/var/lib/onepress/relay/ticket", &relay);
+    rack.machine.run("systemctl restart onepress-relay");
+    wait("the relay is linked", || {
+        let state = desk.state().ok()?;
+        let relay = state["boxes"].as_array()?.iter().find(|one| one["id"] == "relay")?;
+        (relay["paths"][0]["up"] == true).then_some(())
+    });
     site.write("/run/ticket", &ticket);
     site.eventually("onepress enrol /run/ticket", BOOT);
     site.run("systemctl restart onepress-button");

@@ -84,7 +84,7 @@ fn a_pi_tries_an_update_once_and_keeps_what_is_healthy() {
 
 /// Puts a version on, and hears from the kernel that it is restarted for a try.
 fn apply(mut site: Machine, version: &str) {
-    site.run("mkdir -p /run/media && mount -o ro /dev/vdb /run/media");
+    site.run("mkdir -p /run/media && mount -o ro /dev/vda /run/media");
     let bundle = format!("/run/media/onepress-{PROFILE}_{version}.bundle");
     site.run(&format!("(onepress update apply --reboot {bundle} >/var/tmp/said 2>&1; sync) &"));
     let said = site.off(APPLY);
@@ -124,7 +124,7 @@ impl Pi {
         let copied = run(Command::new("mcopy").args(["-n", "-i", &volume, "::/*"]).arg(&boot));
         assert!(copied.status.success(), "{copied:?}");
         tree(&boot.join("tree.dtb"), number, trial);
-        let plan = Plan::pi("pi", &boot).virtio(&self.card).media(&self.media);
+        let plan = Plan::pi("pi", &boot).usb(&self.card).media(&self.media);
         plan.adapter("onepress-buttons0", self.buttons.line()).boot()
     }
 }

@@ -2,7 +2,7 @@
 //! that is kept, and a shell for the laboratory.
 //!
 //! The image is the shipped one. The shell is a unit that the virtual machine's firmware passes as a credential
-//! (SMBIOS type 11, systemd.system-credentials(7)); nothing in the image knows of it.
+//! (SMBIOS type 11, systemd.system-credentials(7); on a Pi in the kernel's arguments); nothing in the image knows of it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -40,7 +40,13 @@ Restart=always
 RestartSec=2s
 OOMScoreAdjust=-1000
 ";
-const WANTED: &str = "[Unit]\nWants=lab.service\n";
+/// What systemd takes from the firmware or from the kernel's arguments (systemd.system-credentials(7)).
+const LABORATORY: [(&str, &str); 2] = [
+    ("systemd.extra-unit.lab.service", SHELL),
+    ("systemd.unit-dropin.sysinit.target~lab", "[Unit]\nWants=lab.service\n"),
+];
+/// How long a line of arguments a kernel for arm64 reads (COMMAND_LINE_SIZE, with the zero at its end).
+const ARGUMENTS_MAX: usize = 2048;
 
 /// The same for arm64.
 const ARM_FIRMWARE: &str = "/usr/share/AAVMF/AAVMF_CODE.fd";
@@ -132,6 +138,12 @@ impl Plan {
     pub(crate) fn virtio(self, file: &Path) -> Self {
         let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
         self.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=disk,bootindex=2"])
+    }
+
+    /// A disk on USB, as a Pi can have: `/dev/sda`. (QEMU's SD card takes minutes for what a card erases at once.)
+    pub(crate) fn usb(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
+        self.with(&["-drive", &drive, "-device", "usb-storage,bus=usb.0,drive=disk"])
     }
 
     /// A stick in a USB socket; the firmware tries it first.
@@ -241,8 +253,11 @@ impl Plan {
         if self.shell {
             command.args(["-chardev", &format!("socket,id=lab,server=on,wait=off,path={}", at("lab"))]);
             command.args(["-device", "virtserialport,chardev=lab,name=lab"]);
-            self.credential(&mut command, dir, "systemd.extra-unit.lab.service", SHELL);
-            self.credential(&mut command, dir, "systemd.unit-dropin.sysinit.target~lab", WANTED);
+            // A Pi's firmware passes arguments only ([`Self::computer`]).
+            for (name, text) in LABORATORY.iter().filter(|_| !matches!(self.kind, Kind::Pi(_))) {
+                let given = format!("io.systemd.credential.binary:{name}={}", BASE64.encode(text));
+                command.args(["-smbios", &format!("type=11,value={given}")]);
+            }
         }
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         command
@@ -278,25 +293,18 @@ impl Plan {
                 uefi(command, ARM_FIRMWARE, &variables);
             }
             Kind::Pi(boot) => {
-                let arguments = fs::read_to_string(boot.join("cmdline.txt")).expect("the kernel's arguments");
-                command.args(ARM).args(["-accel", "tcg,thread=multi", "-append", arguments.trim()]);
+                let shipped = fs::read_to_string(boot.join("cmdline.txt")).expect("the kernel's arguments");
+                let mut arguments = shipped.trim().to_owned();
+                for (name, text) in LABORATORY {
+                    let given = format!(" systemd.set_credential_binary={name}:{}", BASE64.encode(text));
+                    arguments += &given;
+                }
+                assert!(arguments.len() < ARGUMENTS_MAX, "{} bytes: {arguments}", arguments.len());
+                command.args(ARM).args(["-accel", "tcg,thread=multi", "-append", &arguments]);
                 for (option, file) in [("-kernel", "Image.gz"), ("-initrd", "initrd"), ("-dtb", "tree.dtb")] {
                     command.arg(option).arg(boot.join(file));
                 }
             }
-        }
-    }
-
-    /// What systemd takes from the firmware (systemd.system-credentials(7)), or from QEMU where there is none.
-    fn credential(&self, command: &mut Command, dir: &Path, name: &str, text: &str) {
-        if let Kind::Pi(_) = self.kind {
-            let file = dir.join(name);
-            fs::write(&file, text).expect("written");
-            let given = format!("name=opt/io.systemd.credentials/{name},file={}", file.display());
-            command.args(["-fw_cfg", &given]);
-        } else {
-            let value = BASE64.encode(text);
-            command.args(["-smbios", &format!("type=11,value=io.systemd.credential.binary:{name}={value}")]);
         }
     }
 }
