@@ -6,6 +6,7 @@
 #   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
 #   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
 #   make test-image                         all that is shown in virtual machines, on x86-64
+#   make test-image-short                   what a CI step has time for (.ci/image)
 #   make test-image-arm64                   the same for the box on arm64: cross build, UEFI, a Pi's two slots
 #   make powercut N=200                     power cuts alone, as many as one likes
 
@@ -38,7 +39,7 @@ image-profile:
 
 # What the virtual machines run: both roles, the stick, a good update and one that is broken.
 TESTED := $(CURDIR)/.cache/image/out
-.PHONY: test-images test-image test-image-arm64 powercut
+.PHONY: test-images test-image test-image-short test-image-arm64 powercut
 test-images: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
@@ -51,6 +52,14 @@ test-images: setup-base setup-image setup-nextest console
 
 test-image: test-images ## The appliance image in virtual machines (an hour and a half on two cores)
 	cargo nextest run --workspace --test image --profile image --no-fail-fast -E 'not test(pi::)'
+
+# Programs that are built quickly make larger images, which is why the test of sizes is not among these.
+test-image-short: setup-base setup-image setup-nextest console ## Of test-image, what a CI step has time for
+	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1 CARGO_PROFILE=dev
+	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1 CARGO_PROFILE=dev
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=2 CARGO_PROFILE=dev
+	cargo nextest run --workspace --test image --profile image --no-fail-fast \
+	  -E 'test(a_press_at_the_box) | test(no_power_cut) | test(files::) - test(sizes)'
 
 test-image-arm64: setup-base setup-image setup-nextest console ## The box on arm64 in virtual machines
 	$(MAKE) --no-print-directory image PROFILE=edge-arm64 VERSION=1
