@@ -124,7 +124,7 @@ impl Pi {
         let copied = run(Command::new("mcopy").args(["-n", "-i", &volume, "::/*"]).arg(&boot));
         assert!(copied.status.success(), "{copied:?}");
         tree(&boot.join("tree.dtb"), number, trial);
-        let plan = Plan::pi("pi", &boot).usb(&self.card).media(&self.media);
+        let plan = Plan::pi("pi", &boot).card(&self.card).media(&self.media);
         plan.adapter("onepress-buttons0", self.buttons.line()).boot()
     }
 }

@@ -140,10 +140,10 @@ impl Plan {
         self.with(&["-drive", &drive, "-device", "virtio-blk-pci,drive=disk,bootindex=2"])
     }
 
-    /// A disk on USB, as a Pi can have: `/dev/sda`. (QEMU's SD card takes minutes for what a card erases at once.)
-    pub(crate) fn usb(self, file: &Path) -> Self {
-        let drive = format!("if=none,id=disk,format=raw,cache=unsafe,file={}", file.display());
-        self.with(&["-drive", &drive, "-device", "usb-storage,bus=usb.0,drive=disk"])
+    /// An SD card, a Pi's disk: `/dev/mmcblk0`. Its length is a power of two; QEMU's erases slowly, as a bad one does.
+    pub(crate) fn card(self, file: &Path) -> Self {
+        let drive = format!("if=none,id=card,format=raw,cache=unsafe,file={}", file.display());
+        self.with(&["-drive", &drive, "-device", "sdhci-pci", "-device", "sd-card,drive=card"])
     }
 
     /// A stick in a USB socket; the firmware tries it first.
