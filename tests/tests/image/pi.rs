@@ -5,6 +5,7 @@
 use crate::centre::{Buttons, DISK, FIRST, built, serial_site};
 use crate::files::EDGE_UPDATE_MAX;
 use crate::parts::{copy, disk, media, parts, run};
+use crate::update::running;
 use crate::vm::{ARM, BOOT, Machine, Plan};
 use crate::{configure, sound};
 use std::fs;
@@ -89,11 +90,6 @@ fn apply(mut site: Machine, version: &str) {
     site.run(&format!("(onepress update apply --reboot {bundle} >/var/tmp/said 2>&1; sync) &"));
     let said = site.off(APPLY);
     assert!(said.contains(ASKED), "{said}");
-}
-
-fn running(site: &mut Machine, version: &str) {
-    let release = site.run("cat /usr/lib/os-release");
-    assert!(release.contains(&format!("IMAGE_VERSION={version}\n")), "{release}");
 }
 
 /// A card, what hangs on the board, and the firmware.
