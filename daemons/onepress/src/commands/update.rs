@@ -158,8 +158,7 @@ fn put_on(file: &Path, trust: &Trust, reboot: bool) -> anyhow::Result<()> {
     let release = apply(&place, file, &trust.keys)?;
     say(format!("{release} is in the other slot"));
     if reboot {
-        restart::wait_for_quiet(&place)?;
-        return restart::restart(place.leg(), true);
+        return restart_into_it(&place);
     }
     if place.leg() == Leg::Tryboot {
         say("run it with: reboot \"0 tryboot\" (a plain restart stays with what runs)");
@@ -200,11 +199,18 @@ fn incoming(arguments: &Incoming) -> anyhow::Result<()> {
         let place = arguments.trust.here.place();
         let waits = place.record()?.0.staged.is_some_and(|staged| staged.whole);
         if waits {
-            restart::wait_for_quiet(&place)?;
-            return restart::restart(place.leg(), true);
+            return restart_into_it(&place);
         }
     }
     Ok(())
+}
+
+fn restart_into_it(place: &Place) -> anyhow::Result<()> {
+    let minutes = restart::PATIENCE.as_secs() / 60;
+    restart::wait_for_quiet(place, |why| {
+        say(format!("waiting to restart, {minutes} minutes at most: {why}"))
+    })?;
+    restart::restart(place.leg(), true)
 }
 
 fn status(arguments: &Status) -> anyhow::Result<()> {

@@ -15,9 +15,10 @@ pub const PATIENCE: Duration = Duration::from_secs(3_600);
 const STEP: Duration = Duration::from_secs(5);
 
 /// Why now is no time to restart, by what the daemons of a box say. One that does not answer has no say: it may be why
-/// an update is wanted.
+/// an update is wanted. A box that has not been enrolled has nobody to tell anything.
 pub fn against(button: Option<&Value>, camera: Option<&Value>) -> Option<String> {
-    let waiting = button.and_then(|status| status["waiting"].as_u64()).unwrap_or(0);
+    let enrolled = button.filter(|status| status["enrolled"] != false);
+    let waiting = enrolled.and_then(|status| status["waiting"].as_u64()).unwrap_or(0);
     if waiting > 0 {
         return Some(format!("{waiting} notices have not reached the desk"));
     }
@@ -25,18 +26,23 @@ pub fn against(button: Option<&Value>, camera: Option<&Value>) -> Option<String>
     open.then(|| "an incident is open, and the cameras are seen".into())
 }
 
-/// Waits until nothing speaks against a restart.
+/// Waits until nothing speaks against a restart; `tell` hears what does, once for each reason.
 ///
 /// # Errors
 /// [`Failure::NotNow`] after [`PATIENCE`].
 #[expect(clippy::disallowed_methods, reason = "a command has no runtime whose worker could be held up")]
-pub fn wait_for_quiet(place: &Place) -> anyhow::Result<()> {
+pub fn wait_for_quiet(place: &Place, mut tell: impl FnMut(&str)) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
+    let mut told = String::new();
     let ask =
         |name: &str| control::ask(&place.at("/run/onepress").join(name), &json!({ "do": "status" })).ok();
     while let Some(why) = against(ask("button.sock").as_ref(), ask("camera.sock").as_ref()) {
         if Instant::now() >= end {
             return Err(Failure::NotNow(why).into());
+        }
+        if told != why {
+            tell(&why);
+            told = why;
         }
         std::thread::sleep(STEP);
     }
@@ -72,6 +78,8 @@ mod tests {
             (button(0), camera(true), Some("an incident is open")),
             (None, camera(true), Some("an incident is open")),
             (button(1), None, Some("1 notices")),
+            (Some(json!({ "waiting": 2, "enrolled": true })), camera(false), Some("2 notices")),
+            (Some(json!({ "waiting": 2, "enrolled": false })), camera(false), None),
         ];
         for (button, camera, why) in table {
             let found = against(button.as_ref(), camera.as_ref());
