@@ -16,6 +16,12 @@ for one in "$first/onepress-${profile}_$version".*; do
   case $one in *.bundle | *.sums) continue ;; esac
   cmp "$one" "$again/out/${one##*/}" || differs="$differs ${one##*/}"
 done
+case $differs in
+*.manifest*)
+  echo "Debian has other packages than when it was built (compare the manifests; the second build is in $again/out): make the image anew, then compare" >&2
+  exit 1
+  ;;
+esac
 [ -z "$differs" ] || { echo "not the same:$differs; both are kept, the second in $again/out" >&2; exit 1; }
 rm -rf "$again"
 echo "onepress-${profile} $version: built twice, the same"
