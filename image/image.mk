@@ -50,7 +50,7 @@ test-images: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=3
 	tests/setup/gpio_sim.sh $(TESTED)/edge-x86/1/onepress-edge-x86_1.manifest
 
-test-image: test-images ## The appliance image in virtual machines (an hour and a half on two cores)
+test-image: test-images ## The appliance image in virtual machines (three hours on two cores)
 	cargo nextest run --workspace --test image --profile image --no-fail-fast -E 'not test(pi::)'
 
 # Programs that are built quickly make larger images, which is why the test of sizes is not among these.
