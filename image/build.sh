@@ -28,7 +28,7 @@ workspace=$cache/workspace
 kept=${IMAGE_CACHE:-$cache/cache}
 mkdir -p "$workspace" "$kept" "$cache/packages"
 # mkosi keeps a tree of packages for ever; after a day it may lack a security update of Debian's.
-find "$kept" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
+find "$kept" -mindepth 1 -maxdepth 1 -name "debian~*" -mmin +1440 -exec rm -rf {} +
 free=$(sed -n 's/^MemAvailable: *\([0-9]*\)[0-9]\{6\} kB/\1/p' /proc/meminfo)
 export PYTHONPATH="$cache/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
 export workspace free

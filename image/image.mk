@@ -6,7 +6,7 @@
 #   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
 #   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
 #   make test-image                         all that is shown in virtual machines, on x86-64
-#   make test-image-short                   what a CI step has time for (.ci/image)
+#   make test-image-short                   what a CI step is meant to have time for (.ci/image)
 #   make test-image-arm64                   the same for the box on arm64: cross build, UEFI, a Pi's two slots
 #   make powercut N=200                     power cuts alone, as many as one likes
 
@@ -39,13 +39,14 @@ image-profile:
 
 # What the virtual machines run: both roles, the stick, a good update and one that is broken.
 TESTED := $(CURDIR)/.cache/image/out
-.PHONY: test-images test-image test-image-short test-image-arm64 powercut
-test-images: setup-base setup-image setup-nextest console
+.PHONY: test-images-few test-images test-image test-image-short test-image-arm64 powercut
+test-images-few: setup-base setup-image setup-nextest console
 	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1
+	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=2
+
+test-images: test-images-few
 	$(MAKE) --no-print-directory stick bundle PROFILE=edge-x86 VERSION=1
-	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=2
-	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=2
 	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=3 IMAGE_EXTRA=tests/tests/image/broken
 	$(MAKE) --no-print-directory bundle PROFILE=edge-x86 VERSION=3
 	tests/setup/gpio_sim.sh $(TESTED)/edge-x86/1/onepress-edge-x86_1.manifest
@@ -54,10 +55,8 @@ test-image: test-images ## The appliance image in virtual machines (three hours 
 	cargo nextest run --workspace --test image --profile image --no-fail-fast -E 'not test(pi::)'
 
 # Programs that are built quickly make larger images, which is why the test of sizes is not among these.
-test-image-short: setup-base setup-image setup-nextest console ## Of test-image, what a CI step has time for
-	$(MAKE) --no-print-directory image PROFILE=rack VERSION=1 CARGO_PROFILE=dev
-	$(MAKE) --no-print-directory image PROFILE=edge-x86 VERSION=1 CARGO_PROFILE=dev
-	$(MAKE) --no-print-directory image bundle PROFILE=edge-x86 VERSION=2 CARGO_PROFILE=dev
+test-image-short: export CARGO_PROFILE = dev
+test-image-short: test-images-few ## Of test-image, what a CI step is meant to have time for
 	cargo nextest run --workspace --test image --profile image --no-fail-fast \
 	  -E 'test(a_press_at_the_box) | test(no_power_cut) | test(files::) - test(sizes)'
 

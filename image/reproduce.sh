@@ -18,7 +18,7 @@ for one in "$first/onepress-${profile}_$version".*; do
 done
 case $differs in
 *.manifest*)
-  echo "Debian has other packages than when it was built (compare the manifests; the second build is in $again/out): make the image anew, then compare" >&2
+  echo "it has other packages than when it was built, Debian's archive having moved or our list (compare the manifests; the second build is in $again/out): make the image anew, then compare" >&2
   exit 1
   ;;
 esac

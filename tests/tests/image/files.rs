@@ -2,8 +2,9 @@
 
 use crate::centre::{DISK, FIRST, built};
 use crate::parts::copy;
+use onepress_tests::install::workspace;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Bounds that make a download over a school's line, and a slot, enough.
@@ -11,14 +12,13 @@ const ROOT_MAX: u64 = 150 << 20;
 pub(crate) const EDGE_UPDATE_MAX: u64 = 120_000_000;
 const ROLES: [&str; 2] = ["rack", "edge-x86"];
 
-fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
 /// Runs one of the image's tools on a folder, which it sees as /job.
 fn tool(folder: &Path, arguments: &[&str]) -> (bool, String) {
-    let done =
-        Command::new(source("image/run.sh")).arg(folder).args(arguments).output().expect("image/run.sh");
+    let done = Command::new(workspace().join("image/run.sh"))
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .expect("image/run.sh");
     let said = [done.stdout, done.stderr].concat();
     (done.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
@@ -37,7 +37,7 @@ fn the_first_start_makes_the_second_slot_and_var_of_the_rest() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let image = built("rack", FIRST, &format!("onepress-rack_{FIRST}.raw"));
     copy(&image, &dir.path().join("disk.raw"), DISK);
-    let definitions = source("image/mkosi.extra/usr/lib/repart.d");
+    let definitions = workspace().join("image/mkosi.extra/usr/lib/repart.d");
     let copied = Command::new("cp").arg("-r").arg(definitions).arg(dir.path()).status();
     assert!(copied.expect("cp").success());
     let made = tool(
@@ -125,7 +125,7 @@ fn the_bill_of_materials_has_every_package_of_the_manifest_and_our_crates() {
 #[test]
 fn the_units_of_an_image_have_no_cycle_and_no_mistake() {
     for role in ROLES {
-        let script = source("tests/tests/image/units.sh");
+        let script = workspace().join("tests/tests/image/units.sh");
         let done = Command::new(script).arg(role).output().expect("units.sh");
         let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
         assert!(done.status.success(), "{role}: {said}");

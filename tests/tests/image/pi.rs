@@ -87,8 +87,6 @@ fn a_pi_tries_an_update_once_and_keeps_what_is_healthy() {
 fn apply(mut site: Machine, version: &str) {
     site.run("mkdir -p /run/media && mount -o ro /dev/vda /run/media");
     let bundle = format!("/run/media/onepress-{PROFILE}_{version}.bundle");
-    // This box has nobody to tell, and what waits to be told would hold the restart up.
-    site.run("systemctl stop onepress-button-control.socket onepress-button");
     site.run(&format!("(onepress update apply --reboot {bundle} >/var/tmp/said 2>&1; sync) &"));
     let said = site.off(APPLY);
     assert!(said.contains(ASKED), "{said}");
