@@ -12,7 +12,7 @@ out=$from
 
 rm -rf "$tree" && mkdir -p "$tree" "$out"
 make -s -f install.mk install DESTDIR="$tree" BUILT="$binaries" ROLE="${profile%%-*}"
-"$strip" "$tree"/usr/bin/onepress*
+stripped "$tree"/usr/bin/onepress*
 # /etc/onepress is a place on /var: what it begins with lies beside the program's other files.
 rm -rf "$tree"/etc/onepress/* && mkdir -p "$tree/usr/share/onepress/config"
 cp "image/config/${profile%%-*}"/*.toml "$tree/usr/share/onepress/config"

@@ -5,8 +5,9 @@
 #   make image PROFILE=rack CARGO_PROFILE=dev   without link-time optimisation, for trying things out
 #   make stick PROFILE=edge-x86             the installation stick made of it, for `onepress flash`
 #   make bundle PROFILE=edge-x86            the signed update made of it, for `onepress update`
+#   make reproduce PROFILE=edge-x86         whether it comes out the same once more; reproduce-programs: what is in it
 #   make test-image                         all that is shown in virtual machines, on x86-64
-#   make test-image-short                   what a CI step is meant to have time for (.ci/image)
+#   make test-image-short                   what a CI step has time for (.ci/image)
 #   make test-image-arm64                   the same for the box on arm64: cross build, UEFI, a Pi's two slots
 #   make powercut N=200                     power cuts alone, as many as one likes
 
@@ -15,7 +16,7 @@ CARGO_PROFILE ?= dist
 VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 IMAGE_BUILT = target/$(if $(filter edge-arm64,$(PROFILE)),aarch64-unknown-linux-gnu/)$(if $(filter dev,$(CARGO_PROFILE)),debug,$(CARGO_PROFILE))
 
-.PHONY: image stick bundle reproduce setup-image
+.PHONY: image stick bundle reproduce reproduce-programs setup-image
 image: image-profile setup-base setup-image console ## The appliance image: make image PROFILE=rack|edge-x86|edge-arm64
 	$(if $(filter edge-arm64,$(PROFILE)),image/cross-arm64.sh $(CARGO_PROFILE),nice -n 10 cargo build --profile $(CARGO_PROFILE) --bins)
 	image/tools.sh
@@ -29,6 +30,9 @@ bundle: image-profile ## The signed update made of an image
 
 reproduce: image-profile ## Whether a built image comes out the same once more: make reproduce PROFILE=rack
 	image/reproduce.sh $(PROFILE) $(VERSION) $(IMAGE_BUILT)
+
+reproduce-programs: console ## Whether the built programs come out the same once more, in another folder
+	image/reproduce-programs.sh $(CARGO_PROFILE) $(PROGRAMS)
 
 setup-image:
 	@tests/setup/image.sh
@@ -56,7 +60,7 @@ test-image: test-images ## The appliance image in virtual machines (three hours 
 
 # Programs that are built quickly make larger images, which is why the test of sizes is not among these.
 test-image-short: export CARGO_PROFILE = dev
-test-image-short: test-images-few ## Of test-image, what a CI step is meant to have time for
+test-image-short: test-images-few ## Of test-image, what a CI step has time for (under an hour)
 	cargo nextest run --workspace --test image --profile image --no-fail-fast \
 	  -E 'test(a_press_at_the_box) | test(no_power_cut) | test(files::) - test(sizes)'
 

@@ -14,6 +14,9 @@ edge-arm64)
   ;;
 esac
 keys=$(image/keys.sh)
+# What an image takes of programs: no debugging information, and no build id, which is a sum over that and so over the
+# folder in which they were built.
+stripped() { "$strip" --remove-section=.note.gnu.build-id "$@"; }
 name=onepress-${profile}_$version
 from=${IMAGE_OUT:-$PWD/.cache/image/out/$profile/$version}
 

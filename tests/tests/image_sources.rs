@@ -11,6 +11,7 @@ fn each_package_that_is_asked_for_is_explained() {
         "mkosi.conf.d/x86-64.conf",
         "mkosi.conf.d/arm64.conf",
         "mkosi.profiles/rack/mkosi.conf",
+        "mkosi.profiles/edge.conf",
         "mkosi.profiles/edge-x86/mkosi.conf",
         "mkosi.profiles/edge-arm64/mkosi.conf",
     ] {
@@ -38,7 +39,11 @@ fn each_profile_has_the_files_of_its_role() {
         let role = profile.split('-').next().unwrap_or_default();
         let folder = format!("{role}.extra");
         let conf = workspace().join("image/mkosi.profiles").join(&profile).join("mkosi.conf");
-        let conf = std::fs::read_to_string(conf).expect("its definition");
+        let mut conf = std::fs::read_to_string(conf).expect("its definition");
+        if conf.contains(&format!("Include=../{role}.conf\n")) {
+            let common = workspace().join(format!("image/mkosi.profiles/{role}.conf"));
+            conf = std::fs::read_to_string(common).expect("what its role's profiles share");
+        }
         assert!(conf.contains(&format!("ExtraTrees=../{folder}\n")), "{profile}");
         let preset = format!("image/mkosi.profiles/{folder}/usr/lib/systemd/system-preset/40-{role}.preset");
         let preset = std::fs::read_to_string(workspace().join(&preset)).expect("its preset");
