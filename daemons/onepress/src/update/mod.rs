@@ -8,6 +8,7 @@ pub mod apply;
 pub mod bundle;
 pub mod decide;
 pub mod failure;
+pub mod kernels;
 pub mod place;
 pub mod record;
 pub mod restart;
