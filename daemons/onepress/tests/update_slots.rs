@@ -19,6 +19,7 @@ const FIRMWARE: &str = "proc/device-tree/chosen/bootloader";
 /// Made by tests/setup/trixie.sh.
 const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/trixie");
 /// As the image has them.
+const STATE: &str = "var/lib/onepress/update/state.json";
 const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image/mkosi.extra/usr/lib/sysupdate.d");
 
 /// In a mount namespace: the tree with this machine's devices, a disk in a file, and a boot partition that is a folder.
@@ -221,6 +222,12 @@ impl Slots {
         names
     }
 
+    /// What is remembered comes from a boot before. A chroot has the boot id of the machine around it.
+    fn was_started_anew(&self, record: String) {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("read");
+        fs::write(self.at(STATE), record.replace(boot.trim(), "the boot before")).expect("written");
+    }
+
     /// Where on the disk these bytes are.
     fn holds(&self, part: &str, version: &str, size: usize) -> bool {
         let (disk, wanted) = (fs::read(self.at("disk.raw")).expect("read"), content(version, part, size));
@@ -259,12 +266,11 @@ fn a_version_that_failed_is_not_tried_again_and_a_newer_one_takes_its_slot() {
     fs::copy(slots.at("").join(name), incoming.join(name)).expect("copied");
     let again = slots.incoming();
     assert!(again.status.success(), "{}", said(&again));
-    // systemd-boot's count has run out, and version 1 was started. A chroot has the boot id of the machine around it.
-    let state = slots.at("var/lib/onepress/update/state.json");
+    let state = slots.at(STATE);
     let text = fs::read_to_string(&state).expect("read");
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("read");
-    fs::write(&state, text.replace(boot.trim(), "the boot before")).expect("written");
     assert!(text.contains("\"state\": \"staged\""), "what the centre is told: {text}");
+    // systemd-boot's count has run out, and version 1 was started.
+    slots.was_started_anew(text);
     assert!(slots.update("settle").contains("2 did not become healthy"));
     let told = fs::read_to_string(&state).expect("read");
     assert!(told.contains("\"state\": \"rolled-back\"") && told.contains("\"number\": 3"), "{told}");
@@ -290,11 +296,9 @@ fn a_kernel_that_a_power_cut_left_empty_is_not_taken_for_installed() {
     let kernel = slots.at("boot/EFI/Linux/onepress-rack_2+3-0.efi");
     let whole = fs::read(&kernel).expect("there");
     fs::write(&kernel, "").expect("written");
-    let state = slots.at("var/lib/onepress/update/state.json");
-    let text = fs::read_to_string(&state).expect("read");
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("read");
-    let text = text.replace(boot.trim(), "the boot before").replace("\"whole\": true", "\"whole\": false");
-    fs::write(&state, text).expect("written");
+    let text = fs::read_to_string(slots.at(STATE)).expect("read");
+    assert!(text.contains("\"whole\": true"), "{text}");
+    slots.was_started_anew(text.replace("\"whole\": true", "\"whole\": false"));
     let told = slots.update("settle");
     assert!(told.contains("cut off"), "{told}");
 
