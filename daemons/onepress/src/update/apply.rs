@@ -9,7 +9,7 @@ use super::record::{Outcome, Record, Settled};
 use super::trial::on_trial;
 use super::tryboot::{self, Pi};
 use super::version::{Release, Version};
-use super::{Failure, kernels, sysupdate};
+use super::{Failure, sysupdate};
 use alarm::rollout::{Cause, State, Why};
 use anyhow::Context;
 use std::path::Path;
@@ -96,12 +96,7 @@ fn put_on(place: &Place, file: &Path, keys: &Path) -> anyhow::Result<Release> {
 }
 
 fn write_slots(place: &Place, stage: &Path, contents: &Contents, pi: Option<Pi>) -> anyhow::Result<()> {
-    let kernel = |error: anyhow::Error| Failure::Slot(format!("the EFI partition: {error:#}"));
-    // Nothing of this version lies there whole, or it would have been refused: what a power cut left is no part of it.
-    kernels::take_away(place, &contents.release).map_err(kernel)?;
-    sysupdate::update(place, stage, &contents.release.version)?;
-    // Before it is remembered as whole.
-    kernels::write_out(place).map_err(kernel)?;
+    sysupdate::update(place, stage, &contents.release)?;
     // Last: a kernel whose root is not there must not be what is tried.
     if let Some(mut pi) = pi {
         let boot = contents.file(Part::Boot).map(|file| stage.join(&file.name)).unwrap_or_default();

@@ -3,8 +3,9 @@
 
 use super::decide::Leg;
 use super::failure::Failure;
+use super::kernels;
 use super::place::Place;
-use super::version::Version;
+use super::version::Release;
 use anyhow::Context;
 use serde::Deserialize;
 use std::fs;
@@ -30,23 +31,28 @@ struct Listed {
     incomplete: bool,
 }
 
-/// Puts the version that lies unpacked in `stage` into the other slot.
+/// Puts the version that lies unpacked in `stage` into the other slot, to the disk. It must not lie there whole already.
 ///
 /// # Errors
-/// [`Failure::Slot`] with its last words.
-pub fn update(place: &Place, stage: &Path, version: &Version) -> anyhow::Result<()> {
+/// [`Failure::Slot`] with its last words, or what is wrong with the EFI partition.
+pub fn update(place: &Place, stage: &Path, release: &Release) -> anyhow::Result<()> {
+    let efi = |error: anyhow::Error| Failure::Slot(format!("the EFI partition: {error:#}"));
+    let version = release.version.to_string();
     let _source = Source::show(place, stage)?;
     let definitions = match place.leg() {
         Leg::Uefi => place.at(DEFINITIONS),
         Leg::Tryboot => partitions_only(place).context("choosing the definitions of partitions")?,
     };
     let run = |arguments: &[&str]| run(place, &definitions, arguments);
-    let done = run(&["update", &version.to_string()])?;
+    // What a power cut left under its name is no part of it.
+    kernels::take_away(place, release).map_err(efi)?;
+    let done = run(&["update", &version])?;
     if !done.status.success() {
         return Err(Failure::Slot(last_words(&done.stderr)).into());
     }
+    kernels::write_out(place).map_err(efi)?;
     // "No update needed" is a success to it, and may mean that a pattern of the definitions did not match.
-    let told = run(&["--json=short", "list", &version.to_string()])?;
+    let told = run(&["--json=short", "list", &version])?;
     let listed = serde_json::from_slice::<Listed>(&told.stdout);
     match listed {
         Ok(Listed { installed: true, incomplete: false }) => Ok(()),
