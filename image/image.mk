@@ -60,7 +60,7 @@ test-image: test-images ## The appliance image in virtual machines (three hours 
 
 # Programs that are built quickly make larger images, which is why the test of sizes is not among these.
 test-image-short: export CARGO_PROFILE = dev
-test-image-short: test-images-few ## Of test-image, what a CI step has time for (under an hour)
+test-image-short: test-images-few ## Of test-image, what a CI step has time for (about an hour)
 	cargo nextest run --workspace --test image --profile image --no-fail-fast \
 	  -E 'test(a_press_at_the_box) | test(no_power_cut) | test(files::) - test(sizes)'
 

@@ -42,7 +42,7 @@ fn no_power_cut_loses_a_confirmed_press_or_leaves_nothing_to_start() {
         let must = life.confirmed_before(count);
         let found = look(&cut, &must, &life, &what);
         told.note(&found);
-        let first_empty = found.empty_kernel && told.with_empty_kernel == 1;
+        let first_empty = found.empty_kernel.is_some() && told.with_empty_kernel == 1;
         if first_empty || number % (cuts / boots.max(1)).max(1) == (cuts / boots.max(1)).max(1) - 1 {
             start(&cut, &must, &life, &what);
         }
@@ -74,6 +74,7 @@ struct Told {
     confirmed_presses_found: u64,
     with_next_version: u64,
     with_empty_kernel: u64,
+    with_update_remembered: u64,
 }
 
 impl Told {
@@ -82,7 +83,8 @@ impl Told {
         self.var_repaired += u64::from(found.repaired);
         self.confirmed_presses_found += found.presses;
         self.with_next_version += u64::from(found.next);
-        self.with_empty_kernel += u64::from(found.empty_kernel);
+        self.with_empty_kernel += u64::from(found.empty_kernel.is_some());
+        self.with_update_remembered += u64::from(found.remembered);
     }
 }
 
@@ -160,7 +162,9 @@ struct Found {
     repaired: bool,
     presses: u64,
     next: bool,
-    empty_kernel: bool,
+    empty_kernel: Option<String>,
+    /// The box remembers an update that is put on whole and was not started.
+    remembered: bool,
 }
 
 /// Looks at a disk without starting it.
@@ -176,10 +180,13 @@ fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
     }
     let (next, empty_kernel) =
         kernels(cut, part("esp").unwrap_or_else(|| panic!("{what}: no ESP")), &parts, what);
-    let mut found = Found { spool: None, repaired: false, presses: 0, next, empty_kernel };
+    let mut found = Found { spool: None, repaired: false, presses: 0, next, empty_kernel, remembered: false };
     if let Some(data) = part("onepress-data") {
-        (found.spool, found.repaired) = spool(cut, data, what);
+        (found.spool, found.repaired, found.remembered) = var(cut, data, what);
     }
+    // One that has been counted or found good is systemd's to rename, and is no update that waits.
+    let waits = found.empty_kernel.as_ref().is_some_and(|name| name.contains("+3"));
+    assert!(!(waits && found.remembered), "{what}: {:?} is remembered as whole", found.empty_kernel);
     let known = found.spool.as_deref().map(noted).unwrap_or_default();
     let lost: Vec<_> = must.difference(&known).collect();
     assert!(lost.is_empty(), "{what}: confirmed and lost: {lost:?}");
@@ -188,19 +195,19 @@ fn look(cut: &Path, must: &BTreeSet<String>, life: &Life, what: &str) -> Found {
 }
 
 /// A kernel that is there under its name is whole, or of no length, which is as good as none (FAT: see `update/kernels.rs`
-/// of onepress); one of them starts, and its root is whole too. Whether that is the next, and whether one is empty.
-pub(crate) fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> (bool, bool) {
+/// of onepress); one of them starts, and its root is whole too. Whether that is the next, and which one is empty.
+pub(crate) fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> (bool, Option<String>) {
     let volume = esp.volume(cut);
     let listed = run(Command::new("mdir").args(["-b", "-i", &volume, "::/EFI/Linux"]));
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let (mut whole, mut empty) = (BTreeSet::new(), false);
+    let (mut whole, mut empty) = (BTreeSet::new(), None);
     for path in listed.lines().filter(|path| path.ends_with(".efi")) {
         let name = path.rsplit('/').next().expect("a name");
         let version = name.trim_start_matches("onepress-edge-x86_");
         let version = &version[..version.find(['+', '.']).expect("a version")];
         let file = run(Command::new("mcopy").args(["-n", "-i", &volume, path, "-"]));
         if file.status.success() && file.stdout.is_empty() {
-            empty = true;
+            empty = Some(name.to_owned());
             continue;
         }
         let original = fs::read(built("edge-x86", version, &format!("onepress-edge-x86_{version}.efi")));
@@ -224,8 +231,9 @@ pub(crate) fn kernels(cut: &Path, esp: &Part, parts: &[Part], what: &str) -> (bo
     (whole.contains(NEXT), empty)
 }
 
-/// The spool on the partition of the state, after the repair that the next start does.
-fn spool(cut: &Path, data: &Part, what: &str) -> (Option<Vec<u8>>, bool) {
+/// The spool on the partition of the state, after the repair that the next start does; whether there was one, and whether
+/// an update is remembered as whole.
+fn var(cut: &Path, data: &Part, what: &str) -> (Option<Vec<u8>>, bool, bool) {
     let alone = cut.with_file_name("var.raw");
     let _ = fs::remove_file(&alone);
     let from = File::open(cut).expect("the disk");
@@ -241,13 +249,17 @@ fn spool(cut: &Path, data: &Part, what: &str) -> (Option<Vec<u8>>, bool) {
     // Not yet made: the first start makes it again.
     let made = run(Command::new("dumpe2fs").arg("-h").arg(&alone)).status.success();
     if !made {
-        return (None, false);
+        return (None, false, false);
     }
     let checked = run(Command::new("e2fsck").args(["-f", "-y"]).arg(&alone));
     let code = checked.status.code().unwrap_or(-1);
     assert!(matches!(code, 0 | 1), "{what}: /var cannot be repaired: {checked:?}");
-    let file = run(Command::new("debugfs").args(["-R", "cat /lib/onepress/button/spool"]).arg(&alone));
-    ((!file.stdout.is_empty()).then_some(file.stdout), code == 1)
+    let read =
+        |path: &str| run(Command::new("debugfs").args(["-R", &format!("cat {path}")]).arg(&alone)).stdout;
+    let spool = read("/lib/onepress/button/spool");
+    let record = read("/lib/onepress/update/state.json");
+    let remembered = String::from_utf8_lossy(&record).contains("\"whole\": true");
+    ((!spool.is_empty()).then_some(spool), code == 1, remembered)
 }
 
 /// Starts a disk: it gets as far as it does without cuts, and knows of the same presses.
